@@ -1,0 +1,73 @@
+"""The letters and words of the specification.
+
+T time, B batch, I input size, H hidden size, P projection (H where there is none), L layers,
+D directions, G gate blocks. A *mode* is the name of the class that a network replaces.
+"""
+
+from __future__ import annotations
+
+import torch
+
+GATES = {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}
+"""The gate blocks of each kind of network, in the order in which their rows are stacked."""
+
+LAYERS = ("RNN", "GRU", "LSTM")
+CELLS = ("RNNCell", "GRUCell", "LSTMCell")
+MODES = LAYERS + CELLS
+
+NONLINEARITIES = ("tanh", "relu")
+
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+UNIT_ROUNDOFF = {
+    torch.float64: 2.0**-53,
+    torch.float32: 2.0**-24,
+    torch.bfloat16: 2.0**-8,
+    torch.float16: 2.0**-11,
+}
+"""The largest relative error of rounding a number to each dtype, halfway cases included."""
+
+SMALLEST = {
+    torch.float64: 2.0**-1022,
+    torch.float32: 2.0**-126,
+    torch.bfloat16: 2.0**-126,
+    torch.float16: 2.0**-24,
+}
+"""Below this a number may be flushed to zero (float16: rounded to its subnormal grid)."""
+
+CLAIMS = {
+    "layers": "num_layers above 1",
+    "bidirectional": "bidirectional=True",
+    "proj": "proj_size of the LSTM",
+    "relu": "nonlinearity='relu' of the RNN",
+    "nobias": "bias=False",
+    "batch_first": "batch_first=True",
+    "unbatched": "input without a batch axis",
+    "packed": "PackedSequence input",
+    "hx": "an initial state can be given",
+    "empty": "axes of size 0",
+    "grad": "gradients by torch's autograd",
+    "module": "torch's constructor, attributes and state dict",
+    "seeds": "parameters drawn from torch's generator as torch draws them",
+    "factory": "the constructor takes device= and dtype=",
+    "messages": "torch's own exception classes",
+}
+"""What an implementation may leave unclaimed. Each claim is all or nothing, for every mode."""
+
+
+def kind(mode: str) -> str:
+    """The network family of a mode: `LSTMCell` -> `LSTM`."""
+    return mode.removesuffix("Cell")
+
+
+def is_cell(mode: str) -> bool:
+    return mode.endswith("Cell")
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
