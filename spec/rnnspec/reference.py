@@ -1,0 +1,144 @@
+"""The oracle: the documents' equations, evaluated step by step, independent of `torch.nn`.
+
+The equations are written for anything that adds, multiplies and has `tanh`: float64 tensors give
+the expected values, `bound.Affine` numbers give the values and how far rounding may move them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .case import Case
+
+Number = Any
+"""A Tensor or a `bound.Affine`."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call gives: output (T, B, D·P), h_n (L·D, B, P) and, for the LSTM, c_n (L·D, B, H)."""
+
+    output: Number
+    h_n: Number
+    c_n: Number | None = None
+
+    @property
+    def state(self) -> tuple[Number, ...]:
+        """The final state, in the form in which the next call takes it."""
+        return (self.h_n,) if self.c_n is None else (self.h_n, self.c_n)
+
+    def items(self) -> Iterator[tuple[str, Number]]:
+        """Name and value of each part."""
+        yield "output", self.output
+        yield "h_n", self.h_n
+        if self.c_n is not None:
+            yield "c_n", self.c_n
+
+    def map(self, change: Callable[[Number], Number]) -> Result:
+        """Every part changed alike."""
+        return Result(*(change(part) for _, part in self.items()))
+
+    def rows(self, index: Any) -> Result:
+        """Some rows of the batch, of every part."""
+        return self.map(lambda part: part[:, index])
+
+    def steps(self, index: slice) -> Result:
+        """Some steps of the output; the states as they are."""
+        return Result(self.output[index], *self.state)
+
+    def __rmul__(self, factor: float) -> Result:
+        return self.map(lambda part: factor * part)
+
+
+class Layer(NamedTuple):
+    """The weights of one direction of one layer, by the names of the equations."""
+
+    W_ih: Tensor
+    W_hh: Tensor
+    b_ih: Tensor | None
+    b_hh: Tensor | None
+    W_hr: Tensor | None
+
+
+def layer_weights(case: Case, weights: Mapping[str, Tensor]) -> list[Layer]:
+    """The float64 weights of every layer and direction, in the order of the states."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    wide = {name: value.detach().cpu().double() for name, value in weights.items()}
+    return [Layer(*(wide.get(name + suffix) for name in names)) for suffix in case.suffixes()]
+
+
+def linear(x: Number, W: Tensor, b: Tensor | None) -> Number:
+    return x @ W.T if b is None else x @ W.T + b
+
+
+def elman(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
+    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), or relu."""
+    (h,) = state
+    a = gates_x + linear(h, w.W_hh, w.b_hh)
+    return (a.relu() if case.nonlinearity == "relu" else a.tanh(),)
+
+
+def gru(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
+    """n = tanh(W_in x_t + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h."""
+    (h,) = state
+    r_x, z_x, n_x = gates_x.chunk(3, -1)
+    r_h, z_h, n_h = linear(h, w.W_hh, w.b_hh).chunk(3, -1)
+    r = (r_x + r_h).sigmoid()
+    z = (z_x + z_h).sigmoid()
+    n = (n_x + r * n_h).tanh()
+    return (n.lerp(h, z),)
+
+
+def lstm(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
+    """c_t = f c_{t-1} + i g, h_t = o tanh(c_t), projected by W_hr where there is one."""
+    h, c = state
+    i, f, g, o = (gates_x + linear(h, w.W_hh, w.b_hh)).chunk(4, -1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    h = o.sigmoid() * c.tanh()
+    return (h if w.W_hr is None else h @ w.W_hr.T), c
+
+
+STEP = {"RNN": elman, "GRU": gru, "LSTM": lstm}
+
+
+def stack(parts: list[Number]) -> Number:
+    return torch.stack(parts) if isinstance(parts[0], Tensor) else parts[0].stack(parts)
+
+
+def concatenate(parts: list[Number]) -> Number:
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat(parts, -1) if isinstance(parts[0], Tensor) else parts[0].concatenate(parts)
+
+
+def run(
+    case: Case,
+    weights: Mapping[str, Tensor],
+    x: Number,
+    state: tuple[Number, ...],
+    carry: Callable[[Number], Number] = lambda number: number,
+) -> Result:
+    """The network of `case` over x (T, B, I) from `state`; `carry` sees each state between steps."""
+    step, final = STEP[case.kind], []
+    for number, w in enumerate(layer_weights(case, weights)):
+        backwards = number % case.D == 1
+        gates_x = linear(x, w.W_ih, w.b_ih)
+        now, hidden = tuple(part[number] for part in state), []
+        for t in reversed(range(len(x))) if backwards else range(len(x)):
+            now = tuple(carry(part) for part in step(case, w, gates_x[t], now))
+            hidden.append(now[0])
+        final.append(now)
+        halves = [stack(hidden)] if not backwards else [*halves, stack(hidden[::-1])]
+        x = concatenate(halves) if len(halves) == case.D else x
+    return Result(x, *(stack(list(parts)) for parts in zip(*final, strict=True)))
+
+
+def expected(case: Case) -> Result:
+    """The float64 result of a case with its own numbers."""
+    state = case.state or case.zeros
+    return run(case, case.weights, case.input.double(), tuple(part.double() for part in state))
