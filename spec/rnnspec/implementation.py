@@ -1,0 +1,366 @@
+"""The seam: what an RNN under test provides, and how its name becomes one.
+
+A name is `torch.nn` (the default), an entry point of the group `rnnspec.implementations`,
+`module` or `module:attribute`, or `MODE=module:Class`; what stands there is a namespace with some of
+torch's six class names, a class with torch's signatures, or an `Implementation`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .case import Case
+from .check import Failed, NotClaimed, describe
+from .notation import CLAIMS, MODES, is_cell
+from .reference import Result
+from .trial import Call, current
+
+ENTRY_POINTS = "rnnspec.implementations"
+
+Run = Callable[..., Any]
+"""run(x) or run(x, state) -> (output, h_n) or (output, (h_n, c_n)), as torch's modules are called."""
+
+
+class Unusable(ValueError):
+    """A name that is no implementation; the message is one line and says what to write instead."""
+
+
+class Implementation:
+    """What an RNN under test provides. Subclass it for whatever is not a drop-in class.
+
+    `modes` are the class names that it stands for, `claims` what it promises beyond a forward call
+    with given weights (names of `notation.CLAIMS`).
+    """
+
+    name: str = "implementation"
+    modes: tuple[str, ...] = ()
+    claims: frozenset[str] = frozenset({"hx"})
+
+    def claimed(self, mode: str) -> frozenset[str]:
+        """What is claimed for one mode."""
+        return self.claims
+
+    def unclaimed(self, mode: str) -> Mapping[str, str]:
+        """What is not claimed for one mode, and why."""
+        return {c: "not among its claims" for c in CLAIMS if c not in self.claimed(mode)}
+
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+        """A network with the case's options and torch's canonical weights (see `Case.parameters`).
+
+        It is called as torch's module is: x (T, B, I), or (B, T, I) for a case with batch_first,
+        and a state (L·D, B, ·) that may be omitted; a cell with (B, I) and (B, H).
+        """
+        raise NotImplementedError
+
+    def construct(self, mode: str, *args: Any, **options: Any) -> Any:
+        """torch's constructor; only for those that claim `module`."""
+        raise NotImplementedError
+
+
+KEYWORDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
+    "layers": (("num_layers", 2),),
+    "bidirectional": (("bidirectional", True),),
+    "proj": (("proj_size", 1),),
+    "relu": (("nonlinearity", "relu"),),
+    "nobias": (("bias", False),),
+    "batch_first": (("batch_first", True),),
+    "factory": (("device", None), ("dtype", torch.float32)),
+}
+"""The constructor's words behind a claim: a class that does not know them does not claim it."""
+
+
+class DropIn(Implementation):
+    """Classes with torch's constructor and call. They promise all that torch documents for them.
+
+    What a class refuses openly, an unknown keyword or NotImplementedError, is not claimed. `torch.nn`
+    itself may refuse nothing.
+    """
+
+    def __init__(self, name: str, classes: Mapping[str, type]) -> None:
+        self.name = name
+        self.classes = dict(classes)
+        self.modes = tuple(mode for mode in MODES if mode in classes)
+        self.is_torch = name == "torch.nn"
+
+    @cached_property
+    def _unclaimed(self) -> dict[str, dict[str, str]]:
+        return {mode: dict(self._refusals(mode)) for mode in self.modes}
+
+    def _refusals(self, mode: str) -> Iterable[tuple[str, str]]:
+        if self.is_torch:
+            return
+        yield "messages", "exception classes are torch's own"
+        for claim, words in KEYWORDS.items():
+            if (claim == "proj" and mode != "LSTM") or (claim == "relu" and "RNN" not in mode):
+                continue
+            if is_cell(mode) and claim not in ("relu", "nobias", "factory"):
+                continue
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    self.classes[mode](2, 3, **dict(words))
+            except NotImplementedError as error:
+                yield claim, f"its constructor raises NotImplementedError: {error}"
+            except TypeError as error:
+                if "unexpected keyword" in str(error):
+                    yield claim, f"its constructor does not know {words[0][0]}="
+            except Exception:
+                continue
+
+    def claimed(self, mode: str) -> frozenset[str]:
+        return frozenset(CLAIMS) - frozenset(self._unclaimed[mode])
+
+    def unclaimed(self, mode: str) -> Mapping[str, str]:
+        return self._unclaimed[mode]
+
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+        with torch.random.fork_rng(devices=[]):
+            module = self.construct(case.mode, case.I, case.H, **case.options)
+        module = module.to(device=device, dtype=case.dtype)
+        module.load_state_dict({name: value.to(device) for name, value in weights.items()})
+        return module  # type: ignore[no-any-return]
+
+    def construct(self, mode: str, *args: Any, **options: Any) -> Any:
+        return self.classes[mode](*args, **options)
+
+
+class Without(Implementation):
+    """Another implementation with some of its claims given up (`--rnn-without`)."""
+
+    def __init__(self, inner: Implementation, without: frozenset[str]) -> None:
+        self.inner, self.without = inner, without
+        self.name, self.modes = inner.name, inner.modes
+        self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
+
+    def claimed(self, mode: str) -> frozenset[str]:
+        return self.inner.claimed(mode) - self.without
+
+    def unclaimed(self, mode: str) -> Mapping[str, str]:
+        given_up = dict.fromkeys(sorted(self.without), "given up by --rnn-without")
+        return given_up | dict(self.inner.unclaimed(mode))
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network under test for one case; what a clause calls `rnn`."""
+
+    implementation: Implementation
+    case: Case
+    device: torch.device
+    given: Mapping[str, Tensor] | None = None
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """The weights by torch's names, on the CPU."""
+        return self.case.weights if self.given is None else self.given
+
+    def claims(self, *names: str) -> bool:
+        return set(names) <= self.implementation.claimed(self.case.mode)
+
+    def needs(self, *names: str) -> None:
+        """Stop here, as not claimed, unless all are claimed."""
+        for name in sorted({*names, *self.case.needs}):
+            if not self.claims(name):
+                why = self.implementation.unclaimed(self.case.mode).get(name, "")
+                raise NotClaimed(f"{name} ({CLAIMS[name]}) is not claimed: {why}")
+
+    def but(self, weights: Mapping[str, Tensor] | None = None, **changes: Any) -> Network:
+        """Another network: the case changed, or some weights replaced."""
+        given = dict(self.weights) | dict(weights) if weights is not None else self.given
+        network = Network(self.implementation, self.case.but(**changes), self.device, given)
+        network.needs()
+        return network
+
+    @cached_property
+    def module(self) -> Any:
+        """The drop-in's module with these weights; the function that `build` gave elsewhere."""
+        return self._blamed(lambda: self.implementation.build(self.case, self.weights, self.device))
+
+    def construct(self, *args: Any, **options: Any) -> Any:
+        """A fresh module by torch's constructor: by default the case's sizes and options."""
+        words = (
+            (args, options) if args or options else ((self.case.I, self.case.H), self.case.options)
+        )
+        return self._blamed(
+            lambda: self.implementation.construct(self.case.mode, *words[0], **words[1])
+        )
+
+    def raw(self, x: Tensor, state: Any = None) -> Any:
+        """The bare call, in the implementation's own layout; an omitted state is omitted."""
+        module, here = self.module, lambda part: part.to(self.device)
+        x = here(x)
+        if isinstance(state, tuple | list):
+            state = type(state)(here(part) for part in state)
+        elif state is not None:
+            state = here(state)
+        call = Call(self, x, state)
+        current().calls.append(call)
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a warning is no result, however pytest is set
+                call.result = module(x) if state is None else module(x, state)
+        except NotImplementedError as error:
+            if getattr(self.implementation, "is_torch", False):
+                raise
+            raise NotClaimed(f"refused with NotImplementedError: {error}") from error
+        finally:
+            current().spent += time.perf_counter() - start
+        return call.result
+
+    def __call__(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> Result:
+        """x (T, B, I), states (L·D, B, ·) as a tuple or None -> the result, time first, detached.
+
+        A cell is applied step by step.
+        """
+        if is_cell(self.case.mode):
+            return self._scan(x, state)
+        x = x.transpose(0, 1) if self.case.batch_first else x
+        output, final = self.pair(self.raw(x, self.packed(state)))
+        result = Result(output, *final)
+        if self.case.batch_first:
+            result = Result(output.transpose(0, 1), *final)
+        return result.map(Tensor.detach)
+
+    def _scan(self, x: Tensor, state: tuple[Tensor, ...] | None) -> Result:
+        hidden, now = [], state and tuple(part[0] for part in state)
+        for x_t in x:
+            answer = self.raw(x_t, self.packed(now))
+            now = answer if self.case.kind == "LSTM" else (answer,)
+            self.check_states(now, answer)
+            hidden.append(now[0])
+        return Result(torch.stack(hidden), *(part[None] for part in now or ())).map(Tensor.detach)
+
+    def packed(self, state: tuple[Tensor, ...] | None) -> Any:
+        """A state as this mode takes it: a pair for the LSTM, else the tensor itself."""
+        return state if state is None or self.case.kind == "LSTM" else state[0]
+
+    def pair(self, answer: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What a layer returned, taken apart: output and the tuple of final states."""
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise Failed(
+                f"a call does not return a pair\n  got      {describe(answer)}\n"
+                f"  wanted   (output, {'(h_n, c_n)' if self.case.kind == 'LSTM' else 'h_n'})"
+            )
+        output, final = answer
+        final = final if self.case.kind == "LSTM" else (final,)
+        self.check_states(final, answer)
+        return output, tuple(final)
+
+    def check_states(self, final: Any, answer: Any) -> None:
+        names = ("h", "c") if self.case.kind == "LSTM" else ("h",)
+        good = isinstance(final, tuple | list) and len(final) == len(names)
+        if not good or not all(isinstance(part, Tensor) for part in final):
+            raise Failed(
+                f"the states are not returned as ({', '.join(names)})\n"
+                f"  got      {describe(answer)}"
+            )
+
+    def _blamed(self, build: Callable[[], Any]) -> Any:
+        try:
+            return build()
+        except NotImplementedError as error:
+            if getattr(self.implementation, "is_torch", False):
+                raise
+            raise NotClaimed(f"refused with NotImplementedError: {error}") from error
+
+
+def mode_of(cls: type) -> str | None:
+    """The mode a class stands for: by its `mode` attribute, its torch base class, or its name."""
+    told = getattr(cls, "mode", None)
+    if isinstance(told, str):
+        told = told.split("_")[0] if told.startswith("RNN_") else told
+        if told in MODES:
+            return told
+    for base in cls.__mro__:
+        if base.__module__.startswith("torch.nn") and base.__name__ in MODES:
+            return base.__name__
+    name = cls.__name__.lower()
+    for modes in ([m for m in MODES if is_cell(m)], [m for m in MODES if not is_cell(m)]):
+        found = [mode for mode in modes if mode.lower() in name]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def load(name: str) -> Implementation:
+    """The implementation that a name stands for.
+
+    Raises:
+        Unusable: nothing usable stands there.
+    """
+    if name == "torch.nn":
+        return DropIn(name, {mode: getattr(torch.nn, mode) for mode in MODES})
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _usable(name, point.load())
+    mode, equals, rest = name.rpartition("=")
+    if equals and mode not in MODES:
+        raise Unusable(f"{mode!r} in {name!r} is no mode; write one of {', '.join(MODES)}")
+    found = _find(rest)
+    if not equals:
+        return _usable(name, found)
+    if not isinstance(found, type):
+        raise Unusable(f"{rest!r} is no class; write {mode}=module:Class")
+    return DropIn(name, {mode: found})
+
+
+def _find(name: str) -> Any:
+    module_name, _, attribute = name.partition(":")
+    if module_name.endswith(".py") or "/" in module_name:
+        stem = module_name.removesuffix(".py").replace("/", ".").strip(".")
+        raise Unusable(
+            f"{name!r} is a path; write a module's name, such as {stem}:{attribute or 'LSTM'}"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise Unusable(
+            f"cannot import {module_name!r} ({reason}); write an importable module[:attribute],"
+            " 'torch.nn', or an entry point of the group " + ENTRY_POINTS
+        ) from error
+    for part in filter(None, attribute.split(".")):
+        if not hasattr(found, part):
+            near = [
+                n for n in vars(found) if not n.startswith("_") and isinstance(vars(found)[n], type)
+            ]
+            hint = f"; it has {', '.join(sorted(near)[:8])}" if near else ""
+            raise Unusable(f"{module_name!r} has no attribute {attribute!r}{hint}")
+        found = getattr(found, part)
+    return found
+
+
+def _usable(name: str, found: Any) -> Implementation:
+    if isinstance(found, Implementation):
+        return found
+    if isinstance(found, type) and issubclass(found, Implementation):
+        return found()
+    if isinstance(found, type):
+        mode = mode_of(found)
+        if mode is None:
+            raise Unusable(
+                f"cannot tell which network {name!r} is; write MODE={name} with MODE one of"
+                f" {', '.join(MODES)}, or give the class a `mode` attribute"
+            )
+        return DropIn(name, {mode: found})
+    classes = {mode: getattr(found, mode) for mode in MODES if hasattr(found, mode)}
+    if not classes:
+        what = "module" if isinstance(found, ModuleType) else type(found).__name__
+        raise Unusable(
+            f"{name!r} is a {what} with none of {', '.join(MODES)}; write {name}:Class for a class"
+            if inspect.ismodule(found)
+            else f"{name!r} is a {what}; write a namespace, a class or an rnnspec Implementation"
+        )
+    return DropIn(name, classes)

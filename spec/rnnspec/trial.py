@@ -1,0 +1,50 @@
+"""One clause tried on one case: what the seam and the verbs note about it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Call:
+    """One call of a network: what built it, what went in, what came out."""
+
+    network: Any
+    x: Any
+    state: Any
+    result: Any = None
+
+
+@dataclass
+class Trial:
+    """`headroom` is the worst error ÷ bound so far; `spent` the seconds inside the implementation."""
+
+    headroom: float | None = None
+    spent: float = 0.0
+    calls: list[Call] = field(default_factory=list)
+
+    def note(self, headroom: float) -> None:
+        self.headroom = max(headroom, self.headroom or 0.0)
+
+
+_current: ContextVar[Trial | None] = ContextVar("trial", default=None)
+
+
+def current() -> Trial:
+    """The trial under way; outside of one, a trial that nobody reads."""
+    return _current.get() or Trial()
+
+
+@contextmanager
+def trying() -> Iterator[Trial]:
+    """While a clause runs."""
+    trial = Trial()
+    token = _current.set(trial)
+    try:
+        yield trial
+    finally:
+        _current.reset(token)
