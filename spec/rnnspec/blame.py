@@ -1,0 +1,86 @@
+"""What an exception in a clause means: who is to blame, and what to say."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import pytest
+
+from .check import Failed, NotClaimed
+from .deviations import settled
+from .implementation import Network
+from .reproduce import script
+from .trial import Trial
+
+KIT = Path(__file__).parent
+OURS = (KIT / "clauses", KIT / "implementation.py")
+"""Where an exception is the implementation's doing: in a clause that looks at it, in the seam."""
+
+
+class Verdict(NamedTuple):
+    """The outcome, its message for the row, and all that the terminal shows."""
+
+    outcome: str
+    message: str = ""
+    details: str = ""
+
+    def considering(self, listing: str | None) -> Verdict:
+        """This verdict on a clause that is listed as a known deviation for a reason (or not, None)."""
+        outcome = settled(self.outcome, listing)
+        if outcome == self.outcome:
+            return self
+        if outcome == "KNOWN":
+            return Verdict(outcome, f"known: {listing}\n{self.message}")
+        gone = f"a listed deviation is gone, take the entry out: {listing}"
+        return Verdict(outcome, gone, gone)
+
+
+def judged(
+    raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network
+) -> Verdict:
+    """The verdict on one clause and case, from what it raised."""
+    if raised is None:
+        return Verdict("PASS")
+    error = raised.value
+    if isinstance(error, NotClaimed):
+        return Verdict("NOT CLAIMED", str(error.msg))
+    if isinstance(error, AssertionError):
+        message = str(error)
+    elif isinstance(error, Exception) and _is_the_implementations(raised.tb):
+        message = f"raised {type(error).__name__}: {error}\n" + _last_lines(error)
+    else:
+        return Verdict("ERROR", f"{type(error).__name__}: {error}", _whole(error))
+    return Verdict("FAIL", message, _with_reproducer(message, error, trial, network))
+
+
+def _is_the_implementations(tb: TracebackType | None) -> bool:
+    """Whether the last frame of ours is the seam or a clause, and not the rest of the kit."""
+    last = None
+    for frame, _ in traceback.walk_tb(tb):
+        path = Path(frame.f_code.co_filename)
+        if KIT in path.parents:
+            last = path
+    return last is not None and any(own == last or own in last.parents for own in OURS)
+
+
+def _last_lines(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"  at       {Path(frame.filename).name}:{frame.lineno}  {frame.line}"
+
+
+def _whole(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _with_reproducer(message: str, error: BaseException, trial: Trial, network: Network) -> str:
+    evidence = error.evidence if isinstance(error, Failed) else None
+    try:
+        lines = script(network, trial.calls, evidence)
+    except Exception as broken:  # the failure is not to be lost with its reproducer
+        lines = [f"# could not be written: {type(broken).__name__}: {broken}"]
+    return "\n".join(
+        [message, "", "The same in plain torch:", "", *("    " + line for line in lines)]
+    )

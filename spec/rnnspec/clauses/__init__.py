@@ -1,0 +1,30 @@
+"""The specification, in reading order: one chapter a file, one clause a test.
+
+**How to read it.** The first sentence of a test's docstring is the norm. Its `clause` marker gives
+the id, which is permanent; the level in the sense of RFC 2119; and the source, the document and
+place that says so (a consequence of the equations says that). `cases` are the networks on which it is
+tried, `needs` what an implementation must claim beyond the options of those networks. The body shows the
+norm in arithmetic and ends in a verb of `rnnspec.check`.
+
+**Letters.** T time, B batch, I input size, H hidden size, P projection size, H where there is none,
+L layers, D directions, G gate blocks. Inputs are (T, B, I), states (L·D, B, P) and (L·D, B, H).
+`rnn` is the implementation's network with the numbers of `case`; it takes and gives everything
+time first, a cell step by step.
+
+**Conformance.** An implementation conforms in what it claims if no row is FAIL or ERROR.
+`NOT CLAIMED` is said of each row that it does not promise, and is never a pass. SHOULD and MAY
+clauses are checked alike; who deviates from one for a reason gives up the claim that it needs.
+"""
+
+CHAPTERS = {
+    "SHP": "shapes",
+    "PAR": "parameters",
+    "INI": "seeding and initialisation",
+    "ELM": "Elman step",
+    "GRU": "GRU step",
+    "LSTM": "LSTM step",
+    "SEQ": "sequence",
+    "LAY": "layout",
+    "BAT": "batch",
+}
+"""The letters that begin a clause's id, and the chapter that they stand for."""

@@ -1,0 +1,50 @@
+"""The end of a run in the terminal: chapters by outcomes, and the clauses that failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from ..clauses import CHAPTERS
+from ..result import BAD, OUTCOMES, Row
+
+
+def lines(rows: Sequence[Row], norms: Mapping[str, str]) -> Iterator[str]:
+    """The summary of each implementation and device, one after the other."""
+    by = sorted(rows, key=lambda row: (row.implementation, row.device))
+    for (name, device), group in groupby(by, key=lambda row: (row.implementation, row.device)):
+        mine = list(group)
+        yield f"{name} on {device}"
+        yield from table(mine)
+        yield from failing(mine, norms)
+
+
+def chapter(clause: str) -> str:
+    return clause.partition("-")[0]
+
+
+def table(rows: Iterable[Row]) -> Iterator[str]:
+    """Chapters × outcomes; outcomes that did not occur have no column."""
+    count = Counter((chapter(row.clause), row.outcome) for row in rows)
+    seen = [outcome for outcome in OUTCOMES if any(count[c, outcome] for c in CHAPTERS)]
+    wide = max(len(title) for title in CHAPTERS.values()) + 6
+    yield "  " + "chapter".ljust(wide) + "".join(o.lower().rjust(13) for o in seen)
+    for letters, title in CHAPTERS.items():
+        numbers = [count[letters, outcome] for outcome in seen]
+        if any(numbers):
+            cells = "".join((str(n) if n else "·").rjust(13) for n in numbers)
+            yield "  " + f"{letters}  {title}".ljust(wide) + cells
+
+
+def failing(rows: Iterable[Row], norms: Mapping[str, str]) -> Iterator[str]:
+    """Each failing clause with its norm, how many of its cases fail, and the first of them."""
+    order = list(CHAPTERS)
+    tried = Counter(row.clause for row in rows if row.outcome != "NOT CLAIMED")
+    bad = [row for row in rows if row.outcome in BAD]
+    key = lambda row: (order.index(chapter(row.clause)), int(row.clause.partition("-")[2]))  # noqa: E731
+    for clause, group in groupby(sorted(bad, key=key), key=lambda row: row.clause):
+        mine = list(group)
+        yield f"  {mine[0].outcome} {clause} ({mine[0].level}), {len(mine)} of {tried[clause]} cases"
+        yield f"    {norms.get(clause, '')}"
+        yield f"    first: {mine[0].case} {mine[0].dtype}: {mine[0].message.splitlines()[0]}"
