@@ -1,0 +1,166 @@
+"""40 Sequence: one call over all steps, or many calls that carry the state."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from rnnspec import notebook
+from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, SIZES, cases, each
+from rnnspec.bound import propagated
+from rnnspec.check import agrees, equals
+from rnnspec.reference import Result
+
+CONSEQUENCE = "consequence of the equations"
+
+DEEP = each({"L": 2, "T": 19}, {"L": 2, "B": 19}, {"L": 2, "H": 19})
+
+
+@pytest.mark.clause(id="SEQ-1", level="MUST", source=f"notebook In [4]-[6]; {CONSEQUENCE}")
+@pytest.mark.needs("hx")
+@cases(MODES, [*SIZES, *DEEP])
+def test_stepwise_equals_full_sequence(rnn, case):
+    """Feeding a sequence step by step, carrying the state, gives output and final state of one call."""
+    whole = rnn(case.input, case.state)
+    state, outputs = case.state, []
+    for x_t in case.input.split(1):
+        step = rnn(x_t, state)
+        state = step.state
+        outputs.append(step.output)
+    _, within = propagated(case)
+    agrees(Result(torch.cat(outputs), *state), whole, within=2 * within)
+
+
+@pytest.mark.clause(id="SEQ-2", level="MUST", source=CONSEQUENCE)
+@pytest.mark.needs("hx")
+@cases(MODES, each({"T": 7}, {"T": 7, "L": 2}, {"T": 35, "B": 2, "I": 6, "H": 5}))
+def test_cut_anywhere(rnn, case):
+    """Cutting a sequence at any points, carrying the state across the cuts, gives the uncut result."""
+    whole = rnn(case.input, case.state)
+    _, within = propagated(case)
+    T = case.T
+    for lengths in ([1, T - 1], [T // 2, T - T // 2], [T - 1, 1], [2, 1, T - 3], [1, T - 2, 1]):
+        state, outputs = case.state, []
+        for x in case.input.split(lengths):
+            piece = rnn(x, state)
+            state = piece.state
+            outputs.append(piece.output)
+        agrees(Result(torch.cat(outputs), *state), whole, within=2 * within)
+
+
+@pytest.mark.clause(id="SEQ-3", level="MUST", source="consequence of Outputs, output and h_n")
+@cases(MODES, LAYERS, each({}, {"hx": False}, {"T": 1}))
+@cases(MODES, SIZES)
+def test_last_output_is_final_state(rnn, case):
+    """The last step of the output is the last layer's final hidden state."""
+    result = rnn(case.input, case.state)
+    equals(result.h_n[-1], result.output[-1], "h_n of the last layer")
+
+
+@pytest.mark.clause(id="SEQ-4", level="MUST", source=CONSEQUENCE)
+@cases(MODES, LAYERS, each({}, {"T": 19, "H": 33}, {"hx": False}))
+def test_output_does_not_look_ahead(rnn, case):
+    """The output up to step k does not depend on the input after step k."""
+    plain = rnn(case.input, case.state)
+    for k in (0, 1, case.T // 2, case.T - 2):
+        changed = case.input.clone()
+        changed[k + 1 :] = 3 - 2 * changed[k + 1 :]
+        seen = rnn(changed, case.state)
+        equals(seen.output[: k + 1], plain.output[: k + 1], f"output up to step {k}")
+
+
+@pytest.mark.clause(id="SEQ-5", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")
+@pytest.mark.needs("hx")
+@cases(MODES, NETWORKS, each({}, {"B": 1}, {"T": 1}, {"H": 35}, {"batch_first": True}))
+@cases(CELLS)
+def test_omitted_state_is_zero(rnn, case):
+    """Without an initial state the network starts from zeros: omitted, None and zeros are the same."""
+    wanted = rnn(case.input, case.zeros)
+    equals(rnn(case.input), wanted, "output without a state")
+    rnn(case.input, case.state)
+    equals(rnn(case.input), wanted, "output without a state, after a call with one")
+
+
+@pytest.mark.clause(id="SEQ-10", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")
+@pytest.mark.needs("hx", "packed")
+@cases(MODES, NETWORKS)
+def test_omitted_state_is_zero_for_packed_input(rnn, case):
+    """For packed input too an omitted initial state is zeros."""
+    packed = pack_padded_sequence(case.input, [case.T, case.T - 1, 2])
+    omitted, states = rnn.pair(rnn.raw(packed))
+    explicit, wanted = rnn.pair(rnn.raw(packed, rnn.packed(case.zeros)))
+    equals(omitted.data, explicit.data, "data of the output without a state")
+    for name, got, want in zip(("h_n", "c_n"), states, wanted, strict=False):
+        equals(got, want, f"{name} without a state")
+
+
+@pytest.mark.clause(id="SEQ-6", level="MUST", source=f"{CONSEQUENCE}; hx is an argument")
+@cases(MODES, NETWORKS, each({}, {"hx": False}))
+@cases(CELLS, each({}, {"hx": False}))
+def test_nothing_is_kept_between_calls(rnn, case):
+    """A network keeps nothing between calls: repeated and interleaved calls give the same bits."""
+    first = rnn(case.input, case.state)
+    equals(rnn(case.input, case.state), first, "output of the same call again")
+    rnn(2 - case.input, case.state and tuple(1 - part for part in case.state))
+    equals(rnn(case.input, case.state), first, "output after a call with other data")
+    rnn(case.input[:-1, :-1], case.state and tuple(part[:, :-1] for part in case.state))
+    equals(rnn(case.input, case.state), first, "output after a call with other sizes")
+
+
+@pytest.mark.clause(id="SEQ-7", level="MUST", source=f"{CONSEQUENCE}: zero is a fixed point")
+@cases(MODES, LAYERS, each({"bias": False, "hx": False}, {"bias": False, "hx": False, "T": 35}))
+def test_leading_zero_steps(rnn, case):
+    """Without biases and a state, zero steps put first give exact zeros and leave the rest as it is."""
+    plain = rnn(case.input)
+    _, within = propagated(case)
+    for more in (1, 3, 17):
+        zeros = torch.zeros(more, case.B, case.I, dtype=case.dtype)
+        longer = rnn(torch.cat([zeros, case.input]))
+        equals(longer.output[:more], torch.zeros_like(longer.output[:more]), "output of zero steps")
+        agrees(longer.steps(slice(more, None)), plain, within=2 * within)
+
+
+@pytest.mark.clause(id="SEQ-8", level="MUST", source="notebook In [4], In [6]")
+@pytest.mark.needs("batch_first", "hx")
+@cases(each({**notebook.SIZES, "B": 1, "batch_first": True}))
+def test_hello(rnn, case, recorded):
+    """The notebook's "hello" gives its printed numbers, letter by letter and as one slice."""
+    weights, h_0 = notebook.seeded(recorded, case.dtype)
+    net, state = rnn.but(weights=weights), (h_0[:, :1],)
+    slice_ = notebook.letters(notebook.SLICE, case.dtype)
+
+    letters = []
+    for letter in slice_.split(1):
+        step = net(letter, state)
+        state = step.state
+        letters.append(step.output)
+    spelt = Result(torch.cat(letters), *state)
+
+    for got in (spelt, net(slice_, (h_0[:, :1],))):
+        notebook.agrees_with_the_page(recorded, case, got, notebook.SLICE, weights, h_0[:, :1])
+
+
+@pytest.mark.clause(
+    id="SEQ-9", level="MUST", source="torch.nn on the CPU in float64, see snapshots/"
+)
+@pytest.mark.needs("hx")
+@cases(MODES, NETWORKS, each({"grid": 6}))
+def test_recorded_networks(rnn, case, recorded):
+    """The recorded networks give their recorded outputs and final states."""
+    result = rnn(case.input, case.state)
+    expected, within = propagated(case)
+    states = {name: value for name, value in zip(("h_0", "c_0"), case.state, strict=False)}
+    recorded.agrees(
+        dict(result.items()),
+        dict((2 * within).items()),
+        given={"input": case.input, **states, **case.weights},
+        configuration={
+            "input_size": case.I,
+            "hidden_size": case.H,
+            **case.options,
+            "seed": case.seed,
+        },
+        dtype=torch.float64,
+        oracle=dict(expected.items()),
+    )
