@@ -211,9 +211,7 @@ class Affine:
 
     def sigmoid(self) -> Affine:
         value = self.center.sigmoid()
-        return self._function(
-            value, value * (1 - value), SIGMOID_CURVATURE, torch.maximum(value, 1 - value)
-        )
+        return self._function(value, value * (1 - value), SIGMOID_CURVATURE, torch.maximum(value, 1 - value))
 
     def _function(self, value: Tensor, slope: Tensor, curvature: float, most: Tensor) -> Affine:
         now = self.settled()
@@ -286,7 +284,7 @@ def _joined(parts: Sequence[Affine], join, axis: int, spread_axis: int) -> Affin
         join([part.center for part in now], axis),
         join([part.slack for part in now], axis),
         now[0].unit,
-        spreads and join(spreads, spread_axis),
+        join(spreads, spread_axis) if spreads else None,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from math import sqrt
 from typing import Any, NamedTuple
 
 import torch
@@ -148,7 +149,7 @@ class Case:
         yield from self.parameters()
 
     def _scale(self, columns: int) -> float:
-        return self.gain * 1.5 / max(columns, 1) ** 0.5
+        return self.gain * 1.5 / sqrt(max(columns, 1))
 
     @property
     def input(self) -> Tensor:

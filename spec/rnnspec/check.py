@@ -38,7 +38,7 @@ class Failed(AssertionError):
         self.evidence = evidence
 
 
-class NotClaimed(pytest.skip.Exception):
+class NotClaimed(pytest.skip.Exception):  # type: ignore[name-defined,misc]
     """The implementation does not promise what the clause needs."""
 
 
@@ -148,9 +148,7 @@ def has_shape(got: Tensor, wanted: tuple[int, ...], what: str = "output") -> Non
     if not isinstance(got, Tensor):
         raise Failed(f"{what} is not a tensor\n  got      {type(got).__name__}")
     if tuple(got.shape) != tuple(wanted):
-        raise Failed(
-            f"{what} has another shape\n  got      {tuple(got.shape)}\n  wanted   {tuple(wanted)}"
-        )
+        raise Failed(f"{what} has another shape\n  got      {tuple(got.shape)}\n  wanted   {tuple(wanted)}")
 
 
 def has_dtype(got: Tensor, wanted: torch.dtype, what: str = "output") -> None:

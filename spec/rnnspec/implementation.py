@@ -189,21 +189,13 @@ class Network:
 
     def construct(self, *args: Any, **options: Any) -> Any:
         """A fresh module by torch's constructor: by default the case's sizes and options."""
-        words = (
-            (args, options) if args or options else ((self.case.I, self.case.H), self.case.options)
-        )
-        return self._blamed(
-            lambda: self.implementation.construct(self.case.mode, *words[0], **words[1])
-        )
+        words = (args, options) if args or options else ((self.case.I, self.case.H), self.case.options)
+        return self._blamed(lambda: self.implementation.construct(self.case.mode, *words[0], **words[1]))
 
     def raw(self, x: Tensor, state: Any = None) -> Any:
         """The bare call, in the implementation's own layout; an omitted state is omitted."""
-        module, here = self.module, lambda part: part.to(self.device)
-        x = here(x)
-        if isinstance(state, tuple | list):
-            state = type(state)(here(part) for part in state)
-        elif state is not None:
-            state = here(state)
+        module = self.module
+        x, state = self._here(x), self._here(state)
         call = Call(self, x, state)
         current().calls.append(call)
         start = time.perf_counter()
@@ -218,6 +210,11 @@ class Network:
         finally:
             current().spent += time.perf_counter() - start
         return call.result
+
+    def _here(self, value: Any) -> Any:
+        if isinstance(value, list) or type(value) is tuple:
+            return type(value)(self._here(part) for part in value)
+        return value.to(self.device) if hasattr(value, "to") else value
 
     def __call__(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> Result:
         """x (T, B, I), states (L·D, B, ·) as a tuple or None -> the result, time first, detached.
@@ -263,8 +260,7 @@ class Network:
         good = isinstance(final, tuple | list) and len(final) == len(names)
         if not good or not all(isinstance(part, Tensor) for part in final):
             raise Failed(
-                f"the states are not returned as ({', '.join(names)})\n"
-                f"  got      {describe(answer)}"
+                f"the states are not returned as ({', '.join(names)})\n  got      {describe(answer)}"
             )
 
     def _blamed(self, build: Callable[[], Any]) -> Any:
@@ -320,9 +316,7 @@ def _find(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
         stem = module_name.removesuffix(".py").replace("/", ".").strip(".")
-        raise Unusable(
-            f"{name!r} is a path; write a module's name, such as {stem}:{attribute or 'LSTM'}"
-        )
+        raise Unusable(f"{name!r} is a path; write a module's name, such as {stem}:{attribute or 'LSTM'}")
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
@@ -333,9 +327,7 @@ def _find(name: str) -> Any:
         ) from error
     for part in filter(None, attribute.split(".")):
         if not hasattr(found, part):
-            near = [
-                n for n in vars(found) if not n.startswith("_") and isinstance(vars(found)[n], type)
-            ]
+            near = [n for n in vars(found) if not n.startswith("_") and isinstance(vars(found)[n], type)]
             hint = f"; it has {', '.join(sorted(near)[:8])}" if near else ""
             raise Unusable(f"{module_name!r} has no attribute {attribute!r}{hint}")
         found = getattr(found, part)

@@ -67,9 +67,17 @@ class Layer(NamedTuple):
 
 def layer_weights(case: Case, weights: Mapping[str, Tensor]) -> list[Layer]:
     """The float64 weights of every layer and direction, in the order of the states."""
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     wide = {name: value.detach().cpu().double() for name, value in weights.items()}
-    return [Layer(*(wide.get(name + suffix) for name in names)) for suffix in case.suffixes()]
+    return [
+        Layer(
+            wide[f"weight_ih{suffix}"],
+            wide[f"weight_hh{suffix}"],
+            wide.get(f"bias_ih{suffix}"),
+            wide.get(f"bias_hh{suffix}"),
+            wide.get(f"weight_hr{suffix}"),
+        )
+        for suffix in case.suffixes()
+    ]
 
 
 def linear(x: Number, W: Tensor, b: Tensor | None) -> Number:
@@ -124,7 +132,7 @@ def run(
     carry: Callable[[Number], Number] = lambda number: number,
 ) -> Result:
     """The network of `case` over x (T, B, I) from `state`; `carry` sees each state between steps."""
-    step, final = STEP[case.kind], []
+    step, final, halves = STEP[case.kind], [], []
     for number, w in enumerate(layer_weights(case, weights)):
         backwards = number % case.D == 1
         gates_x = linear(x, w.W_ih, w.b_ih)
@@ -133,8 +141,9 @@ def run(
             now = tuple(carry(part) for part in step(case, w, gates_x[t], now))
             hidden.append(now[0])
         final.append(now)
-        halves = [stack(hidden)] if not backwards else [*halves, stack(hidden[::-1])]
-        x = concatenate(halves) if len(halves) == case.D else x
+        halves.append(stack(hidden[::-1] if backwards else hidden))
+        if len(halves) == case.D:
+            x, halves = concatenate(halves), []
     return Result(x, *(stack(list(parts)) for parts in zip(*final, strict=True)))
 
 

@@ -47,9 +47,7 @@ class Row:
         return (self.implementation, self.device, self.clause, self.case, self.dtype)
 
 
-def header(
-    expected: int, implementations: Iterable[Mapping[str, Any]], **rest: Any
-) -> dict[str, Any]:
+def header(expected: int, implementations: Iterable[Mapping[str, Any]], **rest: Any) -> dict[str, Any]:
     """What a reader of the rows must know: versions, machine, flags; `rows` is how many there must be."""
     return {
         "rnnspec": __version__,
@@ -95,9 +93,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Row]]:
     try:
         head = json.loads(lines[0])["header"]
         names = {field.name for field in fields(Row)}
-        rows = [
-            Row(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines[1:]
-        ]
+        rows = [Row(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines[1:]]
     except (IndexError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no file of rnnspec results: {error!r}") from error
     if len(rows) != head["rows"]:
