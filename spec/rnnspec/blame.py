@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from .check import Failed, NotClaimed
-from .deviations import settled
+from .deviations import Listing
 from .implementation import Network
 from .reproduce import script
 from .trial import Trial
@@ -27,20 +27,18 @@ class Verdict(NamedTuple):
     message: str = ""
     details: str = ""
 
-    def considering(self, listing: str | None) -> Verdict:
-        """This verdict on a clause that is listed as a known deviation for a reason (or not, None)."""
-        outcome = settled(self.outcome, listing)
-        if outcome == self.outcome:
+    def considering(self, listing: Listing | None) -> Verdict:
+        """This verdict on a clause that is listed as a known deviation, or is not."""
+        outcome = listing.settles(self.outcome) if listing else self.outcome
+        if outcome == self.outcome or listing is None:
             return self
         if outcome == "KNOWN":
-            return Verdict(outcome, f"known: {listing}\n{self.message}")
-        gone = f"a listed deviation is gone, take the entry out: {listing}"
+            return Verdict(outcome, f"known: {listing.reason}\n{self.message}")
+        gone = f"a listed deviation is gone, take the entry out: {listing.reason}"
         return Verdict(outcome, gone, gone)
 
 
-def judged(
-    raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network
-) -> Verdict:
+def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network) -> Verdict:
     """The verdict on one clause and case, from what it raised."""
     if raised is None:
         return Verdict("PASS")
@@ -81,6 +79,4 @@ def _with_reproducer(message: str, error: BaseException, trial: Trial, network: 
         lines = script(network, trial.calls, evidence)
     except Exception as broken:  # the failure is not to be lost with its reproducer
         lines = [f"# could not be written: {type(broken).__name__}: {broken}"]
-    return "\n".join(
-        [message, "", "The same in plain torch:", "", *("    " + line for line in lines)]
-    )
+    return "\n".join([message, "", "The same in plain torch:", "", *("    " + line for line in lines)])

@@ -1,37 +1,57 @@
 """Known deviations: failures that are listed, with a reason, and are not to be forgotten.
 
 A listed clause that fails is KNOWN; one that passes is FIXED, which fails the run until the entry is
-taken out. Another implementation, dtype or case of the same clause is judged as ever.
+taken out. A class derived from torch's inherits torch's entries, and may mend them. Another
+implementation, dtype or case of the same clause is judged as ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatch
+from typing import NamedTuple
 
 import pytest
+import torch
 
-from .case import Case
+from .implementation import DropIn, Network
 from .notation import dtype_name
 
 
-def listed(item: pytest.Item, implementation: str, case: Case) -> str | None:
-    """The reason for which this clause, implementation and case are listed; None if they are not.
+class Listing(NamedTuple):
+    """Why a failure is expected, and whether the entry is the implementation's own."""
+
+    reason: str
+    own: bool
+
+    def settles(self, outcome: str) -> str:
+        """The outcome of a clause that is listed so."""
+        if outcome == "FAIL":
+            return "KNOWN"
+        return "FIXED" if outcome == "PASS" and self.own else outcome
+
+
+def listed(markers: Iterable[pytest.Mark], network: Network) -> Listing | None:
+    """The entry for a clause with these markers on this network; None if there is none.
 
     The marker is `deviates(implementation, reason, dtype="*", case="*")`, the last two as patterns.
     """
-    for marker in item.iter_markers("deviates"):
+    for marker in markers:
         entry = marker.kwargs
+        own = entry["implementation"] == network.implementation.name
         if (
-            entry["implementation"] == implementation
-            and fnmatch(dtype_name(case.dtype), entry.get("dtype", "*"))
-            and fnmatch(str(case), entry.get("case", "*"))
+            (own or entry["implementation"] == "torch.nn" and _derived(network))
+            and fnmatch(dtype_name(network.case.dtype), entry.get("dtype", "*"))
+            and fnmatch(str(network.case), entry.get("case", "*"))
         ):
-            return str(entry["reason"])
+            return Listing(str(entry["reason"]), own)
     return None
 
 
-def settled(outcome: str, reason: str | None) -> str:
-    """The outcome of a clause, its listing considered."""
-    if reason is None:
-        return outcome
-    return {"FAIL": "KNOWN", "PASS": "FIXED"}.get(outcome, outcome)
+def _derived(network: Network) -> bool:
+    """Whether the class under test derives from torch's class of the same name."""
+    inner = getattr(network.implementation, "inner", network.implementation)
+    if not isinstance(inner, DropIn):
+        return False
+    cls = inner.classes[network.case.mode]
+    return isinstance(cls, type) and issubclass(cls, getattr(torch.nn, network.case.mode))

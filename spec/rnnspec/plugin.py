@@ -44,10 +44,11 @@ class Run:
     rows: list[result.Row] = field(default_factory=list)
     norms: dict[str, str] = field(default_factory=dict)
     expected: int = 0
+    spent: float = 0.0
 
     @property
     def wanted(self) -> bool:
-        """This session is about the specification, not about somebody's other tests."""
+        """This session tries the specification: it is not about somebody's other tests alone."""
         return self.asked or bool(self.rows) or self.expected > 0
 
     @property
@@ -112,7 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     dtypes = [_dtype(name) for name in config.getoption("rnn_dtype") or ("float32", "float64")]
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
     config.stash[RUN] = Run([(s, d) for s in subjects for d in devices], dtypes, asked)
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config), "rnnspec.recorder")
 
 
@@ -164,9 +165,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("clause") is None:
         return
     run = metafunc.config.stash[RUN]
-    entries = [
-        entry for marker in metafunc.definition.iter_markers("cases") for entry in marker.args
-    ]
+    entries = [entry for marker in metafunc.definition.iter_markers("cases") for entry in marker.args]
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects
@@ -174,9 +173,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for case in axes.built(entries, dtype)
         if case.mode in subject.modes
     ]
-    ids = [
-        f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks
-    ]
+    ids = [f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
     metafunc.parametrize("rnn", networks, ids=ids, indirect=True)
 
 
@@ -202,7 +199,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = config.stash[RUN]
     everything = any(subject.name == "torch.nn" for subject, _ in run.subjects)
     everything = everything and {torch.float32, torch.float64} <= set(run.dtypes)
-    claim(config, items, lambda item: (n := _network(item)) and n.case, everything)
+    claim(config, items, _case, everything)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -217,6 +214,11 @@ def _network(item: pytest.Item) -> Network | None:
     callspec = getattr(item, "callspec", None)
     found = callspec.params.get("rnn") if callspec else None
     return found if isinstance(found, Network) else None
+
+
+def _case(item: pytest.Item) -> Case | None:
+    network = _network(item)
+    return network.case if network else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -237,8 +239,8 @@ def pytest_runtest_makereport(
     if marker is None or network is None or (report.when != "call" and report.passed):
         return report
     trial, start = item.stash[TRIAL]
-    reason = listed(item, network.implementation.name, network.case)
-    verdict = judged(call.excinfo, trial, network).considering(reason)
+    listing = listed(item.iter_markers("deviates"), network)
+    verdict = judged(call.excinfo, trial, network).considering(listing)
     row = result.Row(
         clause=marker.kwargs["id"],
         level=marker.kwargs["level"],
@@ -322,6 +324,7 @@ class Recorder:
         if note:
             row = result.Row(**note["row"])
             self.run.rows.append(row)
+            self.run.spent += note["spent"]
             self.run.norms[row.clause] = note["norm"]
 
     @pytest.hookimpl(trylast=True)
@@ -347,6 +350,7 @@ class Recorder:
                 }
                 for subject in subjects.values()
             ],
+            seconds_in_calls=round(run.spent, 3),
             devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             arguments=[str(argument) for argument in self.config.invocation_params.args],
