@@ -50,8 +50,7 @@ def test_cut_anywhere(rnn, case):
 
 
 @pytest.mark.clause(id="SEQ-3", level="MUST", source="consequence of Outputs, output and h_n")
-@cases(MODES, LAYERS, each({}, {"hx": False}, {"T": 1}))
-@cases(MODES, SIZES)
+@cases(MODES, [*SIZES, {"L": 2}, {"L": 2, "hx": False}, {"L": 2, "T": 1}])
 def test_last_output_is_final_state(rnn, case):
     """The last step of the output is the last layer's final hidden state."""
     result = rnn(case.input, case.state)
@@ -72,7 +71,8 @@ def test_output_does_not_look_ahead(rnn, case):
 
 @pytest.mark.clause(id="SEQ-5", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")
 @pytest.mark.needs("hx")
-@cases(MODES, NETWORKS, each({}, {"B": 1}, {"T": 1}, {"H": 35}, {"batch_first": True}))
+@cases(MODES, NETWORKS, each({}, {"T": 1, "B": 1}))
+@cases(MODES, each({"H": 35}, {"batch_first": True}))
 @cases(CELLS)
 def test_omitted_state_is_zero(rnn, case):
     """Without an initial state the network starts from zeros: omitted, None and zeros are the same."""
@@ -101,11 +101,13 @@ def test_omitted_state_is_zero_for_packed_input(rnn, case):
 def test_nothing_is_kept_between_calls(rnn, case):
     """A network keeps nothing between calls: repeated and interleaved calls give the same bits."""
     first = rnn(case.input, case.state)
-    equals(rnn(case.input, case.state), first, "output of the same call again")
+    kept = first.map(torch.clone)
+    equals(rnn(case.input, case.state), kept, "output of the same call again")
     rnn(2 - case.input, case.state and tuple(1 - part for part in case.state))
-    equals(rnn(case.input, case.state), first, "output after a call with other data")
+    equals(first, kept, "output of the first call, after a call with other data")
+    equals(rnn(case.input, case.state), kept, "output after a call with other data")
     rnn(case.input[:-1, :-1], case.state and tuple(part[:, :-1] for part in case.state))
-    equals(rnn(case.input, case.state), first, "output after a call with other sizes")
+    equals(rnn(case.input, case.state), kept, "output after a call with other sizes")
 
 
 @pytest.mark.clause(id="SEQ-7", level="MUST", source=f"{CONSEQUENCE}: zero is a fixed point")
@@ -141,16 +143,14 @@ def test_hello(rnn, case, recorded):
         notebook.agrees_with_the_page(recorded, case, got, notebook.SLICE, weights, h_0[:, :1])
 
 
-@pytest.mark.clause(
-    id="SEQ-9", level="MUST", source="torch.nn on the CPU in float64, see snapshots/"
-)
+@pytest.mark.clause(id="SEQ-9", level="MUST", source="torch.nn on the CPU in float64, see snapshots/")
 @pytest.mark.needs("hx")
 @cases(MODES, NETWORKS, each({"grid": 6}))
 def test_recorded_networks(rnn, case, recorded):
     """The recorded networks give their recorded outputs and final states."""
     result = rnn(case.input, case.state)
     expected, within = propagated(case)
-    states = {name: value for name, value in zip(("h_0", "c_0"), case.state, strict=False)}
+    states = dict(zip(("h_0", "c_0"), case.state, strict=False))
     recorded.agrees(
         dict(result.items()),
         dict((2 * within).items()),
