@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from rnnspec.axes import DIRECTION, MODES, cases, each
+from rnnspec.axes import MODES, NETWORKS, cases, each
 from rnnspec.check import has_dtype, has_shape, is_same, rejects
 
 OUTPUTS = "torch.nn.RNN, LSTM, GRU, Outputs"
 
-SIZES = each({}, {"T": 1}, {"B": 1}, {"T": 1, "B": 1}, {"T": 1, "hx": False}, {"hx": False})
-EXTREME = each({}, {"L": 3, "bidirectional": True})
+PLAIN = each({}, {"T": 1}, {"B": 1}, {"T": 1, "B": 1, "hx": False})
+DEEP = each({"L": 3, "bidirectional": True}), each({}, {"T": 1, "B": 1}, {"hx": False})
 BETWEEN = each({"L": 2}, {"bidirectional": True})
 
 
 @pytest.mark.clause(id="SHP-1", level="MUST", source=f"{OUTPUTS}, output")
-@cases(MODES, EXTREME, SIZES)
+@cases(MODES, PLAIN)
+@cases(MODES, *DEEP)
 @cases(MODES, BETWEEN)
 def test_output(rnn, case):
     """For batched input (T, B, I) the output is (T, B, D·P) with the dtype and device of the input."""
@@ -26,7 +27,8 @@ def test_output(rnn, case):
 
 
 @pytest.mark.clause(id="SHP-2", level="MUST", source=f"{OUTPUTS}, h_n and c_n")
-@cases(MODES, EXTREME, SIZES)
+@cases(MODES, PLAIN)
+@cases(MODES, *DEEP)
 @cases(MODES, BETWEEN)
 def test_final_states(rnn, case):
     """h_n has shape (L·D, B, P) and the LSTM's c_n (L·D, B, H), with the dtype of the input."""
@@ -53,7 +55,7 @@ def _structure(value):
 
 @pytest.mark.clause(id="SHP-4", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs and Outputs")
 @pytest.mark.needs("unbatched")
-@cases(MODES, each({}, {"L": 2}), DIRECTION["any"], each({}, {"T": 1}, {"hx": False}))
+@cases(MODES, NETWORKS, each({}, {"T": 1}, {"hx": False}))
 def test_unbatched(rnn, case):
     """For unbatched input (T, I) the output is (T, D·P) and the states are (L·D, P) and (L·D, H)."""
     state = case.state and tuple(part[:, 0] for part in case.state)
