@@ -147,10 +147,9 @@ class Affine:
         now = self.settled()
         return now.slack if now.spread is None else now.spread.abs().sum(0) + now.slack
 
-    def carry(self) -> Affine:
-        """Between steps: what has gathered in `slack` becomes noise terms, one per column."""
+    def carry(self, known: int = 0) -> Affine:
+        """Between steps: `slack` becomes noise terms, one per column, after the `known` ones."""
         now = self.settled()
-        known = 0 if now.spread is None else len(now.spread)
         fresh = torch.diag_embed(now.slack).movedim(-1, 0)
         gap = fresh.new_zeros((known, *now.center.shape))
         spread = together(now.spread, torch.cat([gap, fresh]))
@@ -288,19 +287,35 @@ def _joined(parts: Sequence[Affine], join, axis: int, spread_axis: int) -> Affin
     )
 
 
+class Noise:
+    """Carries one run's numbers: no two errors share a noise term."""
+
+    def __init__(self) -> None:
+        self.known = 0
+
+    def __call__(self, number: Affine) -> Affine:
+        carried = number.carry(self.known)
+        self.known += number.center.shape[-1]
+        return carried
+
+
 def predicted(
     case: Case, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...]
 ) -> tuple[Result, Result]:
     """The expected result of a network of these weights on x (T, B, I), and the bound of each element."""
     unit = Rounding.of(case.dtype)
     exact = tuple(Affine.exact(part, unit) for part in state)
-    numbers = reference.run(case, weights, Affine.exact(x, unit), exact, carry=Affine.carry)
+    numbers = reference.run(case, weights, Affine.exact(x, unit), exact, carry=Noise())
     return numbers.map(lambda n: n.center), numbers.map(lambda n: n.radius)
 
 
-@lru_cache(maxsize=1024)
 def propagated(case: Case) -> tuple[Result, Result]:
     """The expected result of a case with its own numbers, and the bound of every element of it."""
+    return _time_first(case.but(batch_first=False))
+
+
+@lru_cache(maxsize=1024)
+def _time_first(case: Case) -> tuple[Result, Result]:
     return predicted(case, case.weights, case.input, case.state or case.zeros)
 
 
