@@ -45,7 +45,7 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
     error = raised.value
     if isinstance(error, NotClaimed):
         return Verdict("NOT CLAIMED", str(error.msg))
-    if isinstance(error, AssertionError):
+    if isinstance(error, Failed):
         message = str(error)
     elif isinstance(error, Exception) and _is_the_implementations(raised.tb):
         message = f"raised {type(error).__name__}: {error}\n" + _last_lines(error)

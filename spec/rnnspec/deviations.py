@@ -40,7 +40,7 @@ def listed(markers: Iterable[pytest.Mark], network: Network) -> Listing | None:
         entry = marker.kwargs
         own = entry["implementation"] == network.implementation.name
         if (
-            (own or entry["implementation"] == "torch.nn" and _derived(network))
+            (own or (entry["implementation"] == "torch.nn" and _derived(network)))
             and fnmatch(dtype_name(network.case.dtype), entry.get("dtype", "*"))
             and fnmatch(str(network.case), entry.get("case", "*"))
         ):

@@ -11,7 +11,8 @@ import importlib
 import inspect
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -76,6 +77,7 @@ KEYWORDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "relu": (("nonlinearity", "relu"),),
     "nobias": (("bias", False),),
     "batch_first": (("batch_first", True),),
+    "dropout": (("num_layers", 2), ("dropout", 0.5)),
     "factory": (("device", None), ("dtype", torch.float32)),
 }
 """The constructor's words behind a claim: a class that does not know them does not claim it."""
@@ -114,7 +116,7 @@ class DropIn(Implementation):
                 yield claim, f"its constructor raises NotImplementedError: {error}"
             except TypeError as error:
                 if "unexpected keyword" in str(error):
-                    yield claim, f"its constructor does not know {words[0][0]}="
+                    yield claim, f"its constructor does not know {words[-1][0]}="
             except Exception:
                 continue
 
@@ -141,6 +143,7 @@ class Without(Implementation):
     def __init__(self, inner: Implementation, without: frozenset[str]) -> None:
         self.inner, self.without = inner, without
         self.name, self.modes = inner.name, inner.modes
+        self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 
     def claimed(self, mode: str) -> frozenset[str]:
@@ -176,21 +179,40 @@ class Network:
                 raise NotClaimed(f"{name} ({CLAIMS[name]}) is not claimed: {why}")
 
     def but(self, weights: Mapping[str, Tensor] | None = None, **changes: Any) -> Network:
-        """Another network: the case changed, or some weights replaced."""
-        given = dict(self.weights) | dict(weights) if weights is not None else self.given
-        network = Network(self.implementation, self.case.but(**changes), self.device, given)
+        """Another network: the case changed, or some weights replaced.
+
+        Weights that the changed case has no place for are left out.
+        """
+        case, given = self.case.but(**changes), None
+        if weights is not None or self.given is not None:
+            every = dict(self.weights) | dict(weights or {})
+            given = {draw.name: every[draw.name] for draw in case.parameters()}
+        network = Network(self.implementation, case, self.device, given)
         network.needs()
+        return network
+
+    def in_training(self, **options: Any) -> Network:
+        """This network in training mode, built with further words of torch's constructor."""
+        network = self.but()
+        with torch.random.fork_rng(devices=[]):
+            module = self.construct(self.case.I, self.case.H, **self.case.options, **options)
+        module = module.to(device=self.device, dtype=self.case.dtype).train()
+        module.load_state_dict({name: value.to(self.device) for name, value in self.weights.items()})
+        vars(network)["module"] = module
         return network
 
     @cached_property
     def module(self) -> Any:
         """The drop-in's module with these weights; the function that `build` gave elsewhere."""
-        return self._blamed(lambda: self.implementation.build(self.case, self.weights, self.device))
+        with self._inside("building"):
+            return self.implementation.build(self.case, self.weights, self.device)
 
     def construct(self, *args: Any, **options: Any) -> Any:
         """A fresh module by torch's constructor: by default the case's sizes and options."""
-        words = (args, options) if args or options else ((self.case.I, self.case.H), self.case.options)
-        return self._blamed(lambda: self.implementation.construct(self.case.mode, *words[0], **words[1]))
+        if not args and not options:
+            args, options = (self.case.I, self.case.H), self.case.options
+        with self._inside("building"):
+            return self.implementation.construct(self.case.mode, *args, **options)
 
     def raw(self, x: Tensor, state: Any = None) -> Any:
         """The bare call, in the implementation's own layout; an omitted state is omitted."""
@@ -198,17 +220,9 @@ class Network:
         x, state = self._here(x), self._here(state)
         call = Call(self, x, state)
         current().calls.append(call)
-        start = time.perf_counter()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a warning is no result, however pytest is set
-                call.result = module(x) if state is None else module(x, state)
-        except NotImplementedError as error:
-            if getattr(self.implementation, "is_torch", False):
-                raise
-            raise NotClaimed(f"refused with NotImplementedError: {error}") from error
-        finally:
-            current().spent += time.perf_counter() - start
+        with self._inside("calling"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a warning is no result, however pytest is set
+            call.result = module(x) if state is None else module(x, state)
         return call.result
 
     def _here(self, value: Any) -> Any:
@@ -225,6 +239,8 @@ class Network:
             return self._scan(x, state)
         x = x.transpose(0, 1) if self.case.batch_first else x
         output, final = self.pair(self.raw(x, self.packed(state)))
+        if not isinstance(output, Tensor):
+            raise Failed(f"output is not a tensor\n  got      {describe(output)}")
         result = Result(output, *final)
         if self.case.batch_first:
             result = Result(output.transpose(0, 1), *final)
@@ -263,13 +279,18 @@ class Network:
                 f"the states are not returned as ({', '.join(names)})\n  got      {describe(answer)}"
             )
 
-    def _blamed(self, build: Callable[[], Any]) -> Any:
+    @contextmanager
+    def _inside(self, what: str) -> Iterator[None]:
+        """The implementation's own code: its time is taken, its NotImplementedError is a refusal."""
+        start = time.perf_counter()
         try:
-            return build()
+            yield
         except NotImplementedError as error:
             if getattr(self.implementation, "is_torch", False):
                 raise
             raise NotClaimed(f"refused with NotImplementedError: {error}") from error
+        finally:
+            current().spent[what] += time.perf_counter() - start
 
 
 def mode_of(cls: type) -> str | None:
@@ -300,7 +321,11 @@ def load(name: str) -> Implementation:
         return DropIn(name, {mode: getattr(torch.nn, mode) for mode in MODES})
     for point in entry_points(group=ENTRY_POINTS):
         if point.name == name:
-            return _usable(name, point.load())
+            try:
+                found = point.load()
+            except Exception as error:
+                raise Unusable(f"cannot load the entry point {name!r} ({_line(error)})") from error
+            return _usable(name, found)
     mode, equals, rest = name.rpartition("=")
     if equals and mode not in MODES:
         raise Unusable(f"{mode!r} in {name!r} is no mode; write one of {', '.join(MODES)}")
@@ -312,6 +337,11 @@ def load(name: str) -> Implementation:
     return DropIn(name, {mode: found})
 
 
+def _line(error: Exception) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _find(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
@@ -320,7 +350,7 @@ def _find(name: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = _line(error)
         raise Unusable(
             f"cannot import {module_name!r} ({reason}); write an importable module[:attribute],"
             " 'torch.nn', or an entry point of the group " + ENTRY_POINTS
@@ -328,7 +358,7 @@ def _find(name: str) -> Any:
     for part in filter(None, attribute.split(".")):
         if not hasattr(found, part):
             near = [n for n in vars(found) if not n.startswith("_") and isinstance(vars(found)[n], type)]
-            hint = f"; it has {', '.join(sorted(near)[:8])}" if near else ""
+            hint = f"; it has {', '.join(sorted(near)[:8])}" if near else "; write module[:attribute]"
             raise Unusable(f"{module_name!r} has no attribute {attribute!r}{hint}")
         found = getattr(found, part)
     return found

@@ -51,6 +51,7 @@ CLAIMS = {
     "packed": "PackedSequence input",
     "hx": "an initial state can be given",
     "empty": "axes of size 0",
+    "dropout": "dropout between layers in training",
     "grad": "gradients by torch's autograd",
     "module": "torch's constructor, attributes and state dict",
     "seeds": "parameters drawn from torch's generator as torch draws them",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class Run:
     rows: list[result.Row] = field(default_factory=list)
     norms: dict[str, str] = field(default_factory=dict)
     expected: int = 0
-    spent: float = 0.0
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def wanted(self) -> bool:
@@ -101,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if here not in sys.path:
         sys.path.insert(0, here)
     names = list(dict.fromkeys(config.getoption("rnn") or config.getini("rnn") or ["torch.nn"]))
-    devices = [_device(name) for name in config.getoption("rnn_device") or _devices()]
+    devices = [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or _devices())]
     without = _claims(config.getoption("rnn_without"))
     try:
         subjects = [implementation.load(name) for name in names]
@@ -110,7 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     refuse_update(config, names, [str(device) for device in devices])
     if without:
         subjects = [implementation.Without(subject, without) for subject in subjects]
-    dtypes = [_dtype(name) for name in config.getoption("rnn_dtype") or ("float32", "float64")]
+    dtypes = [_dtype(name) for name in dict.fromkeys(config.getoption("rnn_dtype") or ("float32", "float64"))]
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
     config.stash[RUN] = Run([(s, d) for s in subjects for d in devices], dtypes, asked)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
@@ -236,7 +237,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     marker, network = item.get_closest_marker("clause"), _network(item)
-    if marker is None or network is None or (report.when != "call" and report.passed):
+    if (
+        marker is None
+        or network is None
+        or report.when == "teardown"
+        or (report.when == "setup" and report.passed)
+    ):
         return report
     trial, start = item.stash[TRIAL]
     listing = listed(item.iter_markers("deviates"), network)
@@ -260,7 +266,7 @@ def pytest_runtest_makereport(
     elif verdict.outcome != "PASS":
         report.outcome = "failed"
         report.longrepr = "\n".join([_title(item, row), "", verdict.details])
-    note = {"row": vars(row), "norm": norm(item), "spent": trial.spent}
+    note = {"row": vars(row), "norm": norm(item), "spent": dict(trial.spent)}
     report.user_properties.append((NOTE, note))
     return report
 
@@ -324,7 +330,8 @@ class Recorder:
         if note:
             row = result.Row(**note["row"])
             self.run.rows.append(row)
-            self.run.spent += note["spent"]
+            for what, seconds in note["spent"].items():
+                self.run.spent[what] += seconds
             self.run.norms[row.clause] = note["norm"]
 
     @pytest.hookimpl(trylast=True)
@@ -350,12 +357,13 @@ class Recorder:
                 }
                 for subject in subjects.values()
             ],
-            seconds_in_calls=round(run.spent, 3),
+            seconds={what: round(value, 3) for what, value in run.spent.items()},
             devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             arguments=[str(argument) for argument in self.config.invocation_params.args],
         )
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         run, say = self.run, terminalreporter.write_line
         if not run.wanted:

@@ -133,9 +133,7 @@ def remedy(clause: str) -> str:
     return f"To record it in a checkout: {command}"
 
 
-def refuse_update(
-    config: pytest.Config, implementations: Sequence[str], devices: Sequence[str]
-) -> None:
+def refuse_update(config: pytest.Config, implementations: Sequence[str], devices: Sequence[str]) -> None:
     """Only the reference writes recordings, on the CPU, in a checkout.
 
     For pytest_configure, before anything is written. Raises `pytest.UsageError`.
@@ -149,13 +147,10 @@ def refuse_update(
         for device in devices:
             if device != "cpu":
                 raise pytest.UsageError(
-                    f"{option}: recordings are written on the cpu, not on {device}: "
-                    "add --rnn-device cpu"
+                    f"{option}: recordings are written on the cpu, not on {device}: add --rnn-device cpu"
                 )
         if recording.packaged():
-            raise pytest.UsageError(
-                f"{option}: an installed rnnspec keeps its recordings: use a checkout"
-            )
+            raise pytest.UsageError(f"{option}: an installed rnnspec keeps its recordings: use a checkout")
 
 
 @pytest.fixture

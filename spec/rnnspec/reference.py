@@ -54,6 +54,9 @@ class Result:
     def __rmul__(self, factor: float) -> Result:
         return self.map(lambda part: factor * part)
 
+    def __add__(self, other: Result) -> Result:
+        return Result(*(a + b for (_, a), (_, b) in zip(self.items(), other.items(), strict=True)))
+
 
 class Layer(NamedTuple):
     """The weights of one direction of one layer, by the names of the equations."""

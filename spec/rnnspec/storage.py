@@ -61,9 +61,7 @@ class Recordings(AbstractSyrupyExtension):
         return None if entry is None else laid_out(entry.json())
 
     @classmethod
-    def write_snapshot_collection(
-        cls, *, snapshot_collection: SnapshotCollection, **_: Any
-    ) -> None:
+    def write_snapshot_collection(cls, *, snapshot_collection: SnapshotCollection, **_: Any) -> None:
         new = {snapshot.name: json.loads(str(snapshot.data)) for snapshot in snapshot_collection}
         recording.save(Path(snapshot_collection.location), lambda cases: cases.update(new))
 

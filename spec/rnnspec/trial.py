@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,10 +22,10 @@ class Call:
 
 @dataclass
 class Trial:
-    """`headroom` is the worst error ÷ bound so far; `spent` the seconds inside the implementation."""
+    """`headroom` is the worst error ÷ bound so far, `spent` the seconds inside the implementation."""
 
     headroom: float | None = None
-    spent: float = 0.0
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     calls: list[Call] = field(default_factory=list)
 
     def note(self, headroom: float) -> None:
