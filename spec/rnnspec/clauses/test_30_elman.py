@@ -16,7 +16,7 @@ TANH_CELL, RELU_CELL = each(CELLS[0]), each(CELLS[1])
 
 @pytest.mark.clause(id="ELM-1", level="MUST", source=EQUATION)
 @pytest.mark.needs("hx")
-@cases(TANH, [*SIZES, *BLOCKS, {"bias": False}])
+@cases(TANH, [*SIZES, *BLOCKS, {"bias": False}, {"span": 4.0}])
 @cases(TANH_CELL)
 def test_tanh_step(rnn, case):
     """Each hidden state is h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).

@@ -10,6 +10,7 @@ from rnnspec import notebook
 from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, SIZES, cases, each
 from rnnspec.bound import propagated
 from rnnspec.check import agrees, equals
+from rnnspec.notation import is_cell
 from rnnspec.reference import Result
 
 CONSEQUENCE = "consequence of the equations"
@@ -34,7 +35,7 @@ def test_stepwise_equals_full_sequence(rnn, case):
 
 @pytest.mark.clause(id="SEQ-2", level="MUST", source=CONSEQUENCE)
 @pytest.mark.needs("hx")
-@cases(MODES, each({"T": 7}, {"T": 7, "L": 2}, {"T": 35, "B": 2, "I": 6, "H": 5}))
+@cases(MODES, each({"T": 7}, {"T": 7, "L": 2}, {"T": 67, "B": 2, "I": 6, "H": 5}))
 def test_cut_anywhere(rnn, case):
     """Cutting a sequence at any points, carrying the state across the cuts, gives the uncut result."""
     whole = rnn(case.input, case.state)
@@ -55,6 +56,9 @@ def test_last_output_is_final_state(rnn, case):
     """The last step of the output is the last layer's final hidden state."""
     result = rnn(case.input, case.state)
     equals(result.h_n[-1], result.output[-1], "h_n of the last layer")
+    if case.L > 1 and rnn.claims("dropout"):
+        dropping = rnn.in_training(dropout=0.5)(case.input, case.state)
+        equals(dropping.h_n[-1], dropping.output[-1], "h_n of the last layer, in training with dropout")
 
 
 @pytest.mark.clause(id="SEQ-4", level="MUST", source=CONSEQUENCE)
@@ -80,6 +84,9 @@ def test_omitted_state_is_zero(rnn, case):
     equals(rnn(case.input), wanted, "output without a state")
     rnn(case.input, case.state)
     equals(rnn(case.input), wanted, "output without a state, after a call with one")
+    if rnn.claims("module") and not is_cell(case.mode) and not case.batch_first:
+        output, _ = rnn.pair(rnn.module(case.input.to(rnn.device), None))
+        equals(output, wanted.output, "output with None for a state")
 
 
 @pytest.mark.clause(id="SEQ-10", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")

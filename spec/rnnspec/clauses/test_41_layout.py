@@ -14,10 +14,13 @@ from rnnspec.reference import Result
 BATCH_FIRST = "torch.nn.RNN, LSTM, GRU, batch_first"
 INPUTS = "torch.nn.RNN, LSTM, GRU, Inputs"
 
+UNEVEN = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 33})
+"""Past 16 steps, past 32 units."""
+
 
 @pytest.mark.clause(id="LAY-1", level="MUST", source=BATCH_FIRST)
-@cases(MODES, NETWORKS, each({"batch_first": True}), each({}, {"T": 3, "B": 67}, {"T": 19, "B": 2, "H": 33}))
-@cases(MODES, each({"batch_first": True}), each({"T": 1}, {"B": 1}))
+@cases(MODES, NETWORKS, [{}, *UNEVEN], each({"batch_first": True}))
+@cases(MODES, each({"T": 1}, {"B": 1}, {"T": 3, "B": 67}), each({"batch_first": True}))
 def test_batch_first(rnn, case):
     """With batch_first the input is (B, T, I), the output (B, T, D·P), and the values are the same.
 
@@ -81,7 +84,9 @@ def test_rank_of_the_state_follows_the_input(rnn, case):
     batched, alone = case.state, tuple(part[:, 0] for part in case.state)
     if rnn.claims("unbatched"):
         unbatched = case.input[:, 0]
-        rejects(lambda: rnn.raw(unbatched, rnn.packed(batched)), "2-D input, 3-D state", state_error)
+        of_one = tuple(part[:, :1] for part in batched)
+        for state in (batched, of_one):
+            rejects(lambda s=state: rnn.raw(unbatched, rnn.packed(s)), "2-D input, 3-D state", state_error)
     rejects(lambda: rnn.raw(case.input, rnn.packed(alone)), "3-D input, 2-D state", state_error)
     if case.kind == "LSTM":
         mixed = [(batched[0], alone[1]), (alone[0], batched[1])]
