@@ -1,0 +1,98 @@
+"""Running the specification against one implementation without pytest: which clauses fail?
+
+The functions, networks and verdicts are those of a real run; a clause is left at its first failing case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import catalogue
+from catalogue import Clause
+from rnnspec import check, recording
+from rnnspec.blame import judged
+from rnnspec.case import Case
+from rnnspec.deviations import listed
+from rnnspec.implementation import Implementation, Network
+from rnnspec.result import BAD
+from rnnspec.trial import trying
+
+CPU = torch.device("cpu")
+
+SAMPLE = 4
+"""Cases on which a clause is tried that nobody suspects."""
+
+
+class Kept:
+    """The fixture `recorded` for reading: what is in `snapshots/`, without syrupy."""
+
+    def __init__(self, clause: str, case: Case) -> None:
+        self.clause, self.case = clause, case
+
+    def read(self, clause: str, mode: str, key: str) -> recording.Entry:
+        return recording.load(recording.location(clause, mode))[key]
+
+    def agrees(self, result: Mapping[str, Tensor], within: Mapping[str, Any], **_: Any) -> None:
+        wanted = self.read(self.clause, self.case.mode, str(self.case)).result
+        for name, value in wanted.items():
+            check.agrees(result[name].double(), value.double(), within[name], name)
+
+
+def failing(
+    implementation: Implementation,
+    dtypes: Sequence[torch.dtype],
+    suspects: Collection[str] | None = None,
+) -> list[str]:
+    """The ids of the clauses that an implementation fails, in reading order.
+
+    Where there are suspects, the other clauses are tried on their smallest cases alone.
+    """
+    return [
+        str(clause)
+        for clause in catalogue.every()
+        if any(
+            outcome(clause, network) in BAD for network in _networks(clause, implementation, dtypes, suspects)
+        )
+    ]
+
+
+def _networks(
+    clause: Clause,
+    implementation: Implementation,
+    dtypes: Sequence[torch.dtype],
+    suspects: Collection[str] | None,
+) -> list[Network]:
+    """The networks on which to try a clause, the cheapest first."""
+    cases = [case for dtype in dtypes for case in clause.cases(dtype) if case.mode in implementation.modes]
+    cases.sort(key=lambda case: (case.T * case.B * case.H * case.L * case.D, case.I))
+    if suspects is not None and str(clause) not in suspects:
+        cases = cases[:SAMPLE]
+    return [Network(implementation, case, CPU) for case in cases]
+
+
+def outcome(clause: Clause, network: Network) -> str:
+    """PASS, FAIL, NOT CLAIMED or ERROR, as the plugin would say; KNOWN where it is listed."""
+    with trying() as trial:
+        try:
+            network.needs(*(claim for marker in clause.markers("needs") for claim in marker.args))
+            clause.function(**_arguments(clause, network))
+        except (Exception, pytest.skip.Exception) as error:
+            info: pytest.ExceptionInfo[BaseException] = pytest.ExceptionInfo.from_exception(error)
+            listing = listed(clause.markers("deviates"), network)
+            return judged(info, trial, network).considering(listing).outcome
+    return "PASS"
+
+
+def _arguments(clause: Clause, network: Network) -> dict[str, Any]:
+    fixtures = {
+        "rnn": network,
+        "case": network.case,
+        "recorded": Kept(str(clause), network.case),
+    }
+    code = clause.function.__code__
+    return {name: fixtures[name] for name in code.co_varnames[: code.co_argcount]}

@@ -1,0 +1,317 @@
+"""The seam: what a name stands for, what it claims, and what is said when it is unusable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import plain
+from rnnspec import implementation
+from rnnspec.case import Case
+from rnnspec.check import Failed, NotClaimed
+from rnnspec.implementation import (
+    DropIn,
+    Implementation,
+    Network,
+    Run,
+    Unusable,
+    Without,
+    load,
+    mode_of,
+)
+from rnnspec.notation import CLAIMS, MODES
+
+CPU = torch.device("cpu")
+
+
+class Own(Implementation):
+    """An Implementation of the LSTM by torch itself."""
+
+    name = "own"
+    modes = ("LSTM",)
+
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+        return load("torch.nn").build(case, weights, device)
+
+
+class Nameless(plain.Layers):
+    pass
+
+
+class Told(Nameless):
+    mode = "GRUCell"
+
+
+class Refusing(plain.LSTM):
+    """No second direction, no bias=, and nothing but float32."""
+
+    def __init__(self, I: int, H: int, num_layers: int = 1, bidirectional: bool = False) -> None:
+        if bidirectional:
+            raise NotImplementedError("one direction only")
+        if num_layers > 1:
+            raise ValueError("one layer only")
+        super().__init__(I, H)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if input.dtype != torch.float32:
+            raise NotImplementedError("float32 only")
+        return super().forward(input, hx)
+
+
+@pytest.fixture(autouse=True)
+def mine(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module `mine`, importable."""
+    module = ModuleType("mine")
+    vars(module).update(
+        FastLSTM=plain.LSTM, Nameless=Nameless, Told=Told, Own=Own, own=Own(), number=3,
+        nested=SimpleNamespace(GRU=plain.GRU, RNN=plain.RNN), empty=SimpleNamespace(),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "mine", module)
+    return module
+
+
+class TestLoad:
+    @pytest.mark.parametrize(
+        ("name", "modes"),
+        [
+            ("torch.nn", MODES),
+            ("plain", MODES),
+            ("torch.nn:GRU", ("GRU",)),
+            ("mine:FastLSTM", ("LSTM",)),
+            ("mine:nested", ("RNN", "GRU")),
+            ("mine:nested.GRU", ("GRU",)),
+            ("mine:Told", ("GRUCell",)),
+            ("GRU=mine:Nameless", ("GRU",)),
+            ("RNN=mine:FastLSTM", ("RNN",)),
+            ("mine:Own", ("LSTM",)),
+            ("mine:own", ("LSTM",)),
+        ],
+    )
+    def test_every_form(self, name: str, modes: tuple[str, ...]) -> None:
+        found = load(name)
+        assert found.modes == modes
+        assert found.name == (name if isinstance(found, DropIn) else "own")
+
+    def test_an_implementation_is_taken_as_it_is(self, mine: ModuleType) -> None:
+        assert load("mine:own") is mine.own
+        assert isinstance(load("mine:Own"), Own)
+
+    @pytest.mark.parametrize("value", [Own, Own(), plain.LSTM])
+    def test_entry_points(self, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        pointing(monkeypatch, lambda: value)
+        assert load("fast").modes == ("LSTM",)
+
+    def test_torch_itself_before_an_entry_point_of_its_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pointing(monkeypatch, lambda: Own, name="torch.nn")
+        assert load("torch.nn").modes == MODES
+
+
+def pointing(monkeypatch: pytest.MonkeyPatch, load: Callable[[], Any], name: str = "fast") -> None:
+    """One entry point of the group."""
+
+    def entry_points(*, group: str) -> list[Any]:
+        assert group == "rnnspec.implementations"
+        return [SimpleNamespace(name=name, load=load)]
+
+    monkeypatch.setattr(implementation, "entry_points", entry_points)
+
+
+class TestModeOf:
+    @pytest.mark.parametrize(
+        ("bases", "name", "attributes", "mode"),
+        [
+            ((), "Any", {"mode": "LSTM"}, "LSTM"),
+            ((), "Any", {"mode": "RNN_TANH"}, "RNN"),
+            ((), "Any", {"mode": "RNN_RELU"}, "RNN"),
+            ((torch.nn.GRU,), "MyLSTM", {}, "GRU"),
+            ((torch.nn.GRU,), "Any", {"mode": "LSTM"}, "LSTM"),
+            ((torch.nn.GRUCell,), "Any", {}, "GRUCell"),
+            ((), "FastLSTM", {}, "LSTM"),
+            ((), "FastLstm", {"mode": "fast"}, "LSTM"),
+            ((), "QuantisedGRUCell", {}, "GRUCell"),
+            ((), "DPRNN", {}, "RNN"),
+            ((), "LSTMOrGRU", {}, None),
+            ((), "Recurrent", {}, None),
+        ],
+    )
+    def test_by_attribute_then_base_class_then_name(
+        self, bases: tuple[type, ...], name: str, attributes: dict[str, Any], mode: str | None
+    ) -> None:
+        assert mode_of(type(name, bases, attributes)) == mode
+
+
+UNUSABLE = {
+    "nowhere": "cannot import 'nowhere'",
+    "nowhere.at:all": "importable module[:attribute]",
+    "": "importable module[:attribute]",
+    "./mine.py": "write a module's name, such as mine:LSTM",
+    "my/own.py:Net": "such as my.own:Net",
+    "torch.nn.LSTM": "cannot import 'torch.nn.LSTM'",
+    "mine:Fast": "it has FastLSTM, Nameless, Own, Told",
+    "mine:empty.LSTM": "write",
+    "mine:Nameless": "write MODE=mine:Nameless with MODE one of RNN, GRU, LSTM",
+    "lstm=mine:FastLSTM": "write one of RNN, GRU, LSTM",
+    "LSTM=mine:own": "write LSTM=module:Class",
+    "json": "write json:Class for a class",
+    "mine:number": "write a namespace, a class or an rnnspec Implementation",
+    "mine:empty": "write a namespace, a class or an rnnspec Implementation",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), UNUSABLE.items())
+def test_what_is_unusable_is_one_line_that_says_what_to_write(name: str, said: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        load(name)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_breaks_is_unusable_in_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("raise ImportError('first line\\nsecond line')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Unusable, match="first line") as caught:
+        load("broken")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_entry_point_that_breaks_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Any:
+        raise ImportError("no such module")
+
+    pointing(monkeypatch, broken)
+    with pytest.raises(Unusable, match="no such module"):
+        load("fast")
+
+
+class TestClaims:
+    def test_torch_claims_everything(self) -> None:
+        torch_nn = load("torch.nn")
+        assert all(torch_nn.claimed(mode) == set(CLAIMS) for mode in MODES)
+        assert not any(torch_nn.unclaimed(mode) for mode in MODES)
+
+    def test_a_drop_in_claims_all_but_torchs_own_classes(self) -> None:
+        found = load("plain")
+        for mode in MODES:
+            assert set(found.unclaimed(mode)) == {"messages"}
+            assert found.claimed(mode) == set(CLAIMS) - {"messages"}
+
+    def test_what_a_constructor_refuses_is_not_claimed(self) -> None:
+        found = DropIn("mine", {"LSTM": Refusing})
+        assert dict(found.unclaimed("LSTM")) == {
+            "messages": "exception classes are torch's own",
+            "bidirectional": "its constructor raises NotImplementedError: one direction only",
+            "proj": "its constructor does not know proj_size=",
+            "nobias": "its constructor does not know bias=",
+            "batch_first": "its constructor does not know batch_first=",
+            "factory": "its constructor does not know device=",
+        }
+        assert "layers" in found.claimed("LSTM"), "ValueError is a fault, not a refusal"
+
+    def test_asking_leaves_the_generator_alone(self) -> None:
+        before = torch.random.get_rng_state()
+        assert DropIn("mine", {"LSTM": plain.LSTM}).claimed("LSTM")
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+    def test_an_implementation_claims_what_it_says(self) -> None:
+        assert Own().claimed("LSTM") == {"hx"}
+        assert set(Own().unclaimed("LSTM")) == set(CLAIMS) - {"hx"}
+
+    def test_without(self) -> None:
+        less = Without(load("plain"), frozenset({"packed", "proj"}))
+        assert less.name == "plain"
+        assert less.claimed("LSTM") == set(CLAIMS) - {"messages", "packed", "proj"}
+        assert less.unclaimed("LSTM")["packed"] == "given up by --rnn-without"
+        assert "messages" in less.unclaimed("LSTM")
+
+
+def network(found: Implementation, **options: Any) -> Network:
+    return Network(found, Case(**{"mode": "LSTM", **options}), CPU)
+
+
+class TestRefusals:
+    def test_needs(self) -> None:
+        with pytest.raises(NotClaimed) as caught:
+            network(DropIn("mine", {"LSTM": Refusing}), bidirectional=True).needs()
+        assert caught.value.msg == (
+            "bidirectional (bidirectional=True) is not claimed: "
+            "its constructor raises NotImplementedError: one direction only"
+        )
+        with pytest.raises(NotClaimed, match="packed"):
+            network(Own()).needs("packed")
+        network(load("plain"), bidirectional=True, P=3).needs("packed", "grad")
+
+    def test_a_changed_case_is_asked_again(self) -> None:
+        with pytest.raises(NotClaimed, match="layers"):
+            network(Own()).but(L=2)
+
+    def test_in_a_call(self) -> None:
+        refusing = network(DropIn("mine", {"LSTM": Refusing}), dtype=torch.float64)
+        with pytest.raises(NotClaimed, match="NotImplementedError: float32 only"):
+            refusing(refusing.case.input, refusing.case.state)
+
+    def test_in_the_constructor(self) -> None:
+        refusing = network(DropIn("mine", {"LSTM": Refusing}), bidirectional=True)
+        with pytest.raises(NotClaimed, match="NotImplementedError: one direction only"):
+            refusing.construct()
+        with pytest.raises(NotClaimed, match="NotImplementedError: one direction only"):
+            _ = refusing.module
+
+    @pytest.mark.parametrize("less", [frozenset(), frozenset({"packed"})], ids=["all", "without"])
+    def test_torch_itself_may_refuse_nothing(
+        self, less: frozenset[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.nn.LSTM, "forward", Refusing.forward)
+        found = Without(load("torch.nn"), less) if less else load("torch.nn")
+        refusing = network(found, dtype=torch.float64)
+        with pytest.raises((NotImplementedError, NotClaimed)) as caught:
+            refusing(refusing.case.input, refusing.case.state)
+        assert caught.type is NotImplementedError
+
+
+class TestCalls:
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize("hx", [True, False])
+    def test_time_first_and_detached(self, mode: str, hx: bool) -> None:
+        rnn = network(load("torch.nn"), mode=mode, hx=hx)
+        result = rnn(rnn.case.input, rnn.case.state)
+        assert tuple(result.output.shape) == (rnn.case.T, rnn.case.B, rnn.case.H)
+        assert len(result.state) == len(rnn.case.zeros)
+        assert not any(part.requires_grad for _, part in result.items())
+        assert torch.equal(result.h_n[-1], result.output[-1])
+
+    def test_batch_first_is_seen_by_the_module_only(self) -> None:
+        first = network(load("torch.nn"), batch_first=True)
+        other = first.but(batch_first=False)
+        got, wanted = (rnn(rnn.case.input, rnn.case.state) for rnn in (first, other))
+        assert first.module.batch_first
+        assert torch.equal(got.output, wanted.output)
+
+    def test_replaced_weights_stay_replaced(self) -> None:
+        rnn = network(load("torch.nn")).but(weights={"bias_hh_l0": torch.zeros(28)})
+        for other in (rnn, rnn.but(T=3), rnn.but(weights={"bias_ih_l0": torch.ones(28)})):
+            assert not other.module.bias_hh_l0.any()
+            assert torch.equal(other.module.weight_ih_l0, rnn.case.weights["weight_ih_l0"])
+
+    @pytest.mark.parametrize(
+        ("answer", "said"),
+        [
+            (torch.zeros(5, 3, 7), "a call does not return a pair"),
+            ((torch.zeros(5, 3, 7), torch.zeros(1, 3, 7)), "not returned as (h, c)"),
+            ((torch.zeros(5, 3, 7), (torch.zeros(1, 3, 7), None)), "not returned as (h, c)"),
+        ],
+    )
+    def test_what_is_returned_is_looked_at(self, answer: Any, said: str) -> None:
+        class Wrong(Own):
+            def build(self, *args: Any) -> Run:
+                return lambda x, state=None: answer
+
+        rnn = network(Wrong())
+        with pytest.raises(Failed) as caught:
+            rnn(rnn.case.input)
+        assert said in str(caught.value)

@@ -1,0 +1,137 @@
+"""The wheel and the sdist: everything is in them, and the kit works from the wheel alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist of this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(CHECKOUT)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return folder
+
+
+def wanted() -> Iterator[str]:
+    """Every clause, module and recording, by its place under `spec/` or `snapshots/`."""
+    for path in (CHECKOUT / "spec" / "rnnspec").rglob("*.py"):
+        yield str(path.relative_to(CHECKOUT / "spec"))
+    for path in (CHECKOUT / "snapshots").glob("*.json"):
+        yield str(path.relative_to(CHECKOUT))
+
+
+def test_wheel_holds_every_clause_and_recording(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in wanted():
+        packaged = f"rnnspec/{name}" if name.startswith("snapshots/") else name
+        assert packaged in names
+    assert "rnnspec/py.typed" in names
+    assert not any(name.startswith(("tests/", "conftest")) for name in names)
+
+
+def test_sdist_holds_the_checkout(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for name in wanted():
+        assert (name if name.startswith("snapshots/") else f"spec/{name}") in names
+    for name in ("conftest.py", "tests/test_wheel.py", "README.md", "LICENSE", "pyproject.toml"):
+        assert name in names
+
+
+LSTM = """
+import torch
+
+class FastLSTM(torch.nn.LSTM):
+    pass
+
+class SlowLSTM(torch.nn.LSTM):
+    def forward(self, input, hx=None):
+        output, (h, c) = super().forward(input, hx)
+        return output, (c, h)
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's repository, and an environment with the wheel in it (torch is this one's)."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    venv.create(folder / "env", with_pip=False)
+    (packages,) = (folder / "env").glob("lib/python*/site-packages")
+    (wheel,) = built.glob("*.whl")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--target",
+        str(packages),
+        str(wheel),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "borrowed.pth").write_text("\n".join(here) + "\n")
+    (folder / "mypkg.py").write_text(LSTM)
+    return folder
+
+
+def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    python = folder / "env" / "bin" / "python"
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "--pyargs",
+        "rnnspec",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_wheel_verifies_a_class_elsewhere(elsewhere: Path) -> None:
+    run = verify(elsewhere, "--rnn", "mypkg:FastLSTM", "--rnn-results", "rows.jsonl", "-q")
+    assert run.returncode == 0, run.stdout
+    head, *rows = [json.loads(line) for line in (elsewhere / "rows.jsonl").read_text().splitlines()]
+    assert head["header"]["rows"] == len(rows)
+    assert {row["clause"] for row in rows} >= {
+        "SHP-1",
+        "PAR-4",
+        "INI-1",
+        "LSTM-1",
+        "SEQ-9",
+        "BAT-1",
+    }
+    assert str(CHECKOUT / "spec") not in run.stdout
+
+
+def test_wheel_blames_a_wrong_class(elsewhere: Path) -> None:
+    run = verify(elsewhere, "--rnn", "mypkg:SlowLSTM", "-q", "-m", "clause(id='LSTM-1')")
+    assert run.returncode == 1
+    assert "FAIL LSTM-1 (MUST)" in run.stdout
+
+
+def test_wheel_refuses_to_record(elsewhere: Path) -> None:
+    before = {path: path.read_bytes() for path in elsewhere.rglob("snapshots/*.json")}
+    run = verify(elsewhere, "--snapshot-update")
+    assert run.returncode == 4
+    assert before
+    assert before == {path: path.read_bytes() for path in elsewhere.rglob("snapshots/*.json")}
