@@ -1,0 +1,23 @@
+"""Wrong drop-ins, one defect each, and the clauses that must catch them."""
+
+from mutants import (  # noqa: F401 - importing a chapter registers its mutants
+    algebra,
+    batch,
+    cells,
+    directions,
+    gates,
+    initialisation,
+    layers,
+    layout,
+    parameters,
+    projection,
+    sequence,
+    shapes,
+    sizes,
+    steps,
+)
+from mutants.registry import MUTANTS, Mutant
+
+globals().update({name: mutant.cls for name, mutant in MUTANTS.items()})
+
+__all__ = ["MUTANTS", "Mutant"]
