@@ -79,8 +79,10 @@ class TestAgrees:
         assert message(check.agrees, but(torch.nan), but(torch.nan), 1.0)
         check.agrees(but(torch.inf), but(torch.inf), 0.0)
 
-    def test_a_bound_that_is_nan_allows_nothing(self) -> None:
-        assert message(check.agrees, but(2.625), A, torch.nan)
+    @pytest.mark.parametrize("bound", [torch.nan, torch.inf])
+    def test_a_bound_that_is_not_finite_is_the_kits_error(self, bound: float) -> None:
+        with pytest.raises(ValueError, match="bound of output is not finite"):
+            check.agrees(A, A, bound)
 
     def test_shape_before_dtype_before_values(self) -> None:
         wrong = but(torch.nan).double()

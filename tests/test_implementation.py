@@ -209,7 +209,8 @@ class TestClaims:
             "proj": "its constructor does not know proj_size=",
             "nobias": "its constructor does not know bias=",
             "batch_first": "its constructor does not know batch_first=",
-            "factory": "its constructor does not know device=",
+            "dropout": "its constructor does not know dropout=",
+            "factory": "its constructor does not know dtype=",
         }
         assert "layers" in found.claimed("LSTM"), "ValueError is a fault, not a refusal"
 
