@@ -23,8 +23,13 @@ CHAPTERS = {
     "ELM": "Elman step",
     "GRU": "GRU step",
     "LSTM": "LSTM step",
+    "PRJ": "projection",
+    "CEL": "cells",
     "SEQ": "sequence",
     "LAY": "layout",
     "BAT": "batch",
+    "STK": "layers",
+    "BID": "directions",
+    "ALG": "algebra",
 }
 """The letters that begin a clause's id, and the chapter that they stand for."""
