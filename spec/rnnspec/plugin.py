@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +12,14 @@ import torch
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, implementation, result  # noqa: E402
+from . import axes, options, result  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .deviations import listed  # noqa: E402
-from .implementation import Implementation, Network, Unusable  # noqa: E402
-from .notation import CLAIMS, DTYPES, dtype_name  # noqa: E402
+from .implementation import Network  # noqa: E402
+from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
-from .report import terminal  # noqa: E402
+from .session import EXPECTED, NOTE, Recorder, Run, note_of  # noqa: E402
 from .trial import trying  # noqa: E402
 
 __all__ = ["recorded"]
@@ -35,64 +32,12 @@ MARKERS = (
 )
 
 
-@dataclass
-class Run:
-    """One session: what is tried, and the rows so far."""
-
-    subjects: list[tuple[Implementation, torch.device]]
-    dtypes: list[torch.dtype]
-    asked: bool
-    rows: list[result.Row] = field(default_factory=list)
-    norms: dict[str, str] = field(default_factory=dict)
-    expected: int = 0
-    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-
-    @property
-    def wanted(self) -> bool:
-        """This session tries the specification: it is not about somebody's other tests alone."""
-        return self.asked or bool(self.rows) or self.expected > 0
-
-    @property
-    def ran(self) -> bool:
-        """At least one clause was tried."""
-        return any(row.outcome != "NOT CLAIMED" for row in self.rows)
-
-
 RUN = pytest.StashKey[Run]()
 TRIAL = pytest.StashKey[Any]()
-NOTE = "rnnspec"
-EXPECTED = "rnnspec_expected"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("rnnspec", "rnnspec: is this RNN right?")
-    group.addoption(
-        "--rnn",
-        action="append",
-        metavar="NAME",
-        help="what to check: torch.nn (default), module[:attribute], MODE=module:Class; repeatable",
-    )
-    group.addoption(
-        "--rnn-without",
-        action="append",
-        default=[],
-        metavar="CLAIMS",
-        help=f"claims to give up, comma-separated: {', '.join(CLAIMS)}",
-    )
-    group.addoption(
-        "--rnn-device",
-        action="append",
-        metavar="DEVICE",
-        help="where to run; default: cpu and the accelerator that torch reports; repeatable",
-    )
-    group.addoption(
-        "--rnn-dtype",
-        action="append",
-        metavar="DTYPE",
-        help=f"default: float32 and float64; repeatable; one of {', '.join(DTYPES)}",
-    )
-    group.addoption("--rnn-results", metavar="FILE", help="write the rows as JSON Lines")
-    parser.addini("rnn", "implementations to check, as --rnn", type="linelist", default=[])
+    options.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,58 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
     here = str(config.invocation_params.dir)
     if here not in sys.path:
         sys.path.insert(0, here)
-    names = list(dict.fromkeys(config.getoption("rnn") or config.getini("rnn") or ["torch.nn"]))
-    devices = [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or _devices())]
-    without = _claims(config.getoption("rnn_without"))
-    try:
-        subjects = [implementation.load(name) for name in names]
-    except Unusable as error:
-        raise pytest.UsageError(f"--rnn: {error}") from error
-    refuse_update(config, names, [str(device) for device in devices])
-    if without:
-        subjects = [implementation.Without(subject, without) for subject in subjects]
-    dtypes = [_dtype(name) for name in dict.fromkeys(config.getoption("rnn_dtype") or ("float32", "float64"))]
+    subjects, devices = options.implementations(config), options.devices(config)
+    refuse_update(config, options.names(config), [str(device) for device in devices])
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
-    config.stash[RUN] = Run([(s, d) for s in subjects for d in devices], dtypes, asked)
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
-        config.pluginmanager.register(Recorder(config), "rnnspec.recorder")
-
-
-def _devices() -> list[str]:
-    """The CPU, and the accelerator that torch reports."""
-    found = ["cpu"]
-    accelerator = getattr(torch, "accelerator", None)
-    if accelerator is not None and accelerator.is_available():
-        found.append(accelerator.current_accelerator().type)
-    elif accelerator is None and torch.cuda.is_available():
-        found.append("cuda")
-    return found
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise pytest.UsageError(
-            f"--rnn-device: {name!r} cannot be used here ({first}); write one of {_devices()}"
-        ) from error
-    return device
-
-
-def _dtype(name: str) -> torch.dtype:
-    if name not in DTYPES:
-        raise pytest.UsageError(f"--rnn-dtype: {name!r} is not one of {', '.join(DTYPES)}")
-    return DTYPES[name]
-
-
-def _claims(values: list[str]) -> frozenset[str]:
-    names = [name.strip() for value in values for name in value.split(",")]
-    for name in names:
-        if name not in CLAIMS:
-            raise pytest.UsageError(f"--rnn-without: {name!r} is not one of {', '.join(CLAIMS)}")
-    return frozenset(names)
+    run = Run([(s, d) for s in subjects for d in devices], options.dtypes(config), asked)
+    config.stash[RUN] = run
+    workers = getattr(config, "workerinput", {}).get("workercount")
+    if workers:  # they share the cores
+        torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+    elif not config.option.collectonly:
+        config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -292,90 +195,10 @@ def norm(item: pytest.Item) -> str:
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    note = _note(report)
+    note = note_of(report)
     outcome = note and note["row"]["outcome"]
     if outcome == "NOT CLAIMED":
         return "not claimed", "n", outcome
     if outcome == "KNOWN":
         return "known deviations", "k", outcome
     return None
-
-
-def _note(report: pytest.TestReport) -> Any:
-    return dict(getattr(report, "user_properties", ())).get(NOTE)
-
-
-class Recorder:
-    """Where the session is steered (not on xdist's workers): rows come in, results go out."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.run = config.stash[RUN]
-        name = config.getoption("rnn_results")
-        self.path = Path(config.invocation_params.dir, name) if name else None
-
-    def pytest_sessionstart(self) -> None:
-        """A file of an earlier run is not to be mistaken for this one's."""
-        if self.path:
-            self.path.unlink(missing_ok=True)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Under xdist the workers collect; each of them collects all."""
-        expected = getattr(node, "workeroutput", {}).get(EXPECTED, 0)
-        self.run.expected = max(self.run.expected, expected)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        note = _note(report)
-        if note:
-            row = result.Row(**note["row"])
-            self.run.rows.append(row)
-            for what, seconds in note["spent"].items():
-                self.run.spent[what] += seconds
-            self.run.norms[row.clause] = note["norm"]
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        run = self.run
-        complete = len(run.rows) == run.expected
-        if self.path and complete and run.rows:
-            result.write(self.path, self._header(), run.rows)
-        passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if passed and run.wanted and (not complete or not run.ran):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _header(self) -> dict[str, Any]:
-        run = self.run
-        subjects = {subject.name: subject for subject, _ in run.subjects}
-        return result.header(
-            run.expected,
-            [
-                {
-                    "name": subject.name,
-                    "claims": {mode: sorted(subject.claimed(mode)) for mode in subject.modes},
-                    "unclaimed": {mode: dict(subject.unclaimed(mode)) for mode in subject.modes},
-                }
-                for subject in subjects.values()
-            ],
-            seconds={what: round(value, 3) for what, value in run.spent.items()},
-            devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
-            dtypes=[dtype_name(dtype) for dtype in run.dtypes],
-            arguments=[str(argument) for argument in self.config.invocation_params.args],
-        )
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        run, say = self.run, terminalreporter.write_line
-        if not run.wanted:
-            return
-        terminalreporter.section("rnnspec")
-        for line in terminal.lines(run.rows, run.norms):
-            say(line)
-        if not run.ran:
-            say("no clause ran: this is not a pass", red=True)
-        if len(run.rows) != run.expected:
-            say(f"{len(run.rows)} of {run.expected} rows: this is not a pass", red=True)
-        if self.path and self.path.exists():
-            say(f"results: {self.path}")
-        elif self.path:
-            say(f"no results written to {self.path}: the run is not complete", red=True)

@@ -1,0 +1,117 @@
+"""The options: what is tried, where, in which dtypes. What cannot be used is said in one line."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from . import implementation
+from .implementation import Implementation, Unusable
+from .notation import CLAIMS, DTYPES
+
+
+def add(parser: pytest.Parser) -> None:
+    """The kit's own options, and `rnn` for the ini file."""
+    group = parser.getgroup("rnnspec", "rnnspec: is this RNN right?")
+    group.addoption(
+        "--rnn",
+        action="append",
+        metavar="NAME",
+        help="what to check: torch.nn (default), module[:attribute], MODE=module:Class; repeatable",
+    )
+    group.addoption(
+        "--rnn-without",
+        action="append",
+        default=[],
+        metavar="CLAIMS",
+        help=f"claims to give up, comma-separated: {', '.join(CLAIMS)}",
+    )
+    group.addoption(
+        "--rnn-device",
+        action="append",
+        metavar="DEVICE",
+        help="where to run; default: cpu and the accelerator that torch reports; repeatable",
+    )
+    group.addoption(
+        "--rnn-dtype",
+        action="append",
+        metavar="DTYPE",
+        help=f"default: float32 and float64; repeatable; one of {', '.join(DTYPES)}",
+    )
+    group.addoption("--rnn-results", metavar="FILE", help="write the rows as JSON Lines")
+    parser.addini("rnn", "implementations to check, as --rnn", type="linelist", default=[])
+
+
+def names(config: pytest.Config) -> list[str]:
+    """The names of the implementations, each once."""
+    return list(dict.fromkeys(config.getoption("rnn") or config.getini("rnn") or ["torch.nn"]))
+
+
+def implementations(config: pytest.Config) -> list[Implementation]:
+    """The implementations, without the claims that are given up.
+
+    Raises:
+        pytest.UsageError: a name or a claim is none.
+    """
+    without = _claims(config.getoption("rnn_without"))
+    try:
+        found = [implementation.load(name) for name in names(config)]
+    except Unusable as error:
+        raise pytest.UsageError(f"--rnn: {error}") from error
+    return [implementation.Without(one, without) for one in found] if without else found
+
+
+def devices(config: pytest.Config) -> list[torch.device]:
+    """The devices, each once.
+
+    Raises:
+        pytest.UsageError: torch cannot use one here.
+    """
+    return [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or _devices())]
+
+
+def dtypes(config: pytest.Config) -> list[torch.dtype]:
+    """The dtypes, each once.
+
+    Raises:
+        pytest.UsageError: one is not of `notation.DTYPES`.
+    """
+    given = config.getoption("rnn_dtype") or ("float32", "float64")
+    return [_dtype(name) for name in dict.fromkeys(given)]
+
+
+def _devices() -> list[str]:
+    """The CPU, and the accelerator that torch reports."""
+    found = ["cpu"]
+    accelerator = getattr(torch, "accelerator", None)
+    if accelerator is not None and accelerator.is_available():
+        found.append(accelerator.current_accelerator().type)
+    elif accelerator is None and torch.cuda.is_available():
+        found.append("cuda")
+    return found
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = str(error).splitlines()[0]
+        raise pytest.UsageError(
+            f"--rnn-device: {name!r} cannot be used here ({first}); write one of {_devices()}"
+        ) from error
+    return device
+
+
+def _dtype(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise pytest.UsageError(f"--rnn-dtype: {name!r} is not one of {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def _claims(values: list[str]) -> frozenset[str]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    for name in names:
+        if name not in CLAIMS:
+            raise pytest.UsageError(f"--rnn-without: {name!r} is not one of {', '.join(CLAIMS)}")
+    return frozenset(names)

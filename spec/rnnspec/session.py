@@ -1,0 +1,125 @@
+"""One session: the rows as they come in, and the summary, the file and the status at the end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from . import result
+from .implementation import Implementation
+from .notation import dtype_name
+from .report import terminal
+
+NOTE = "rnnspec"
+"""Under this name a report carries its row, norm and times among its user properties."""
+
+EXPECTED = "rnnspec_expected"
+"""Under this name an xdist worker says how many clauses it collected."""
+
+
+@dataclass
+class Run:
+    """One session: what is tried, and the rows so far."""
+
+    subjects: list[tuple[Implementation, torch.device]]
+    dtypes: list[torch.dtype]
+    asked: bool
+    rows: list[result.Row] = field(default_factory=list)
+    norms: dict[str, str] = field(default_factory=dict)
+    expected: int = 0
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @property
+    def wanted(self) -> bool:
+        """This session tries the specification: it is not about somebody's other tests alone."""
+        return self.asked or bool(self.rows) or self.expected > 0
+
+    @property
+    def ran(self) -> bool:
+        """At least one clause was tried."""
+        return any(row.outcome != "NOT CLAIMED" for row in self.rows)
+
+
+def note_of(report: pytest.TestReport) -> Any:
+    """What the plugin noted on a report; None if it is not a clause's."""
+    return dict(getattr(report, "user_properties", ())).get(NOTE)
+
+
+class Recorder:
+    """Where the session is steered (not on xdist's workers): rows come in, results go out."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self.config, self.run = config, run
+        name = config.getoption("rnn_results")
+        self.path = Path(config.invocation_params.dir, name) if name else None
+
+    def pytest_sessionstart(self) -> None:
+        """A file of an earlier run is not to be mistaken for this one's."""
+        if self.path:
+            self.path.unlink(missing_ok=True)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Under xdist the workers collect; each of them collects all."""
+        expected = getattr(node, "workeroutput", {}).get(EXPECTED, 0)
+        self.run.expected = max(self.run.expected, expected)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        note = note_of(report)
+        if note:
+            row = result.Row(**note["row"])
+            self.run.rows.append(row)
+            for what, seconds in note["spent"].items():
+                self.run.spent[what] += seconds
+            self.run.norms[row.clause] = note["norm"]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        run = self.run
+        complete = len(run.rows) == run.expected
+        if self.path and complete and run.rows:
+            result.write(self.path, self._header(), run.rows)
+        passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if passed and run.wanted and (not complete or not run.ran):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _header(self) -> dict[str, Any]:
+        run = self.run
+        subjects = {subject.name: subject for subject, _ in run.subjects}
+        return result.header(
+            run.expected,
+            [
+                {
+                    "name": subject.name,
+                    "claims": {mode: sorted(subject.claimed(mode)) for mode in subject.modes},
+                    "unclaimed": {mode: dict(subject.unclaimed(mode)) for mode in subject.modes},
+                }
+                for subject in subjects.values()
+            ],
+            seconds={what: round(value, 3) for what, value in run.spent.items()},
+            devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
+            dtypes=[dtype_name(dtype) for dtype in run.dtypes],
+            arguments=[str(argument) for argument in self.config.invocation_params.args],
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        run, say = self.run, terminalreporter.write_line
+        if not run.wanted:
+            return
+        terminalreporter.section("rnnspec")
+        for line in terminal.lines(run.rows, run.norms):
+            say(line)
+        if not run.ran:
+            say("no clause ran: this is not a pass", red=True)
+        if len(run.rows) != run.expected:
+            say(f"{len(run.rows)} of {run.expected} rows: this is not a pass", red=True)
+        if self.path and self.path.exists():
+            say(f"results: {self.path}")
+        elif self.path:
+            say(f"no results written to {self.path}: the run is not complete", red=True)
