@@ -1,19 +1,24 @@
-"""Write `tests/mutants/kills.json`: `python tests/kill_matrix.py [NAME...]`, the clauses each mutant fails.
+"""Write `tests/mutants/kills.json`, the clauses that each mutant fails.
 
-The clauses that a mutant is declared to die of are tried on every case, the rest on all but the long ones.
-Read what changes before you commit it: a clause that lets a mutant go is a defect of the clause.
+    python tests/kill_matrix.py [--chapters PCK DRP ...] [NAME ...]
+
+Without names, all mutants; with chapters, their clauses alone, the rest as it was. The clauses that a mutant
+is declared to die of are tried on every case, the others on all but the long ones. Read what changes before
+you commit it: a clause that lets a mutant go is a defect of the clause.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
+import catalogue
 import killing
 from mutants import MUTANTS
 from rnnspec.implementation import DropIn
@@ -22,24 +27,33 @@ FILE = Path(__file__).parent / "mutants" / "kills.json"
 DTYPES = (torch.float32, torch.float64)
 
 
-def kills(name: str) -> tuple[str, list[str]]:
-    """A mutant and the clauses that it fails."""
+def kills(chapters: list[str], name: str) -> tuple[str, list[str]]:
+    """A mutant, and the clauses of these chapters (none named: of all) that it fails."""
     torch.set_num_threads(1)
     mutant = MUTANTS[name]
     subject = DropIn(f"mutants:{name}", {mutant.mode: mutant.cls})
-    return name, killing.failing(subject, DTYPES, mutant.dies_of, killing.all_but_long)
+    clauses = [c for c in catalogue.every() if not chapters or str(c).partition("-")[0] in chapters]
+    return name, killing.failing(subject, DTYPES, mutant.dies_of, killing.all_but_long, clauses)
 
 
-def main(names: list[str]) -> None:
-    known = json.loads(FILE.read_text()) if names and FILE.exists() else {}
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--chapters", nargs="*", default=[])
+    parser.add_argument("names", nargs="*")
+    chosen = parser.parse_args()
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    known = {name: known.get(name, []) for name in sorted(MUTANTS)}
+    order = [str(clause) for clause in catalogue.every()]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        for name, clauses in pool.map(kills, names or sorted(MUTANTS), chunksize=4):
-            known[name] = clauses
-            spared = set(MUTANTS[name].dies_of) - set(clauses)
-            print(name, *clauses, f"SPARED BY {' '.join(sorted(spared))}" if spared else "", flush=True)
-    rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
+        names = chosen.names or list(MUTANTS)
+        for name, found in pool.map(partial(kills, chosen.chapters), names, chunksize=4):
+            kept = [c for c in known[name] if chosen.chapters and c.partition("-")[0] not in chosen.chapters]
+            known[name] = sorted(kept + found, key=order.index)
+            spared = set(MUTANTS[name].dies_of) - set(known[name])
+            print(name, *found, f"SPARED BY {' '.join(sorted(spared))}" if spared else "", flush=True)
+    rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(clauses)}" for name, clauses in known.items())
     FILE.write_text("{\n" + rows + "\n}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
