@@ -153,18 +153,18 @@ class Case:
 
     @property
     def input(self) -> Tensor:
-        """(T, B, I), time first whatever the layout."""
-        return drawn(self)["input"]
+        """(T, B, I), time first whatever the layout; a copy each time, since a network may write on it."""
+        return drawn(self)["input"].clone()
 
     @property
     def h_0(self) -> Tensor:
         """(L·D, B, P)."""
-        return drawn(self)["h_0"]
+        return drawn(self)["h_0"].clone()
 
     @property
     def c_0(self) -> Tensor:
         """(L·D, B, H), LSTM only."""
-        return drawn(self)["c_0"]
+        return drawn(self)["c_0"].clone()
 
     @property
     def state(self) -> tuple[Tensor, ...] | None:

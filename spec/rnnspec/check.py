@@ -141,7 +141,8 @@ def lies_between(
     """low - slack <= got <= high + slack, element by element."""
     __tracebackhide__ = True
     value = got.detach().cpu().double()
-    outside = torch.maximum(torch.as_tensor(low) - value, value - torch.as_tensor(high))
+    bottom, top = (torch.as_tensor(limit, dtype=torch.float64) for limit in (low, high))
+    outside = torch.maximum(bottom - value, value - top)
     _values(outside.clamp(min=0), torch.zeros_like(value), slack, f"{what} outside its range", "")
 
 
