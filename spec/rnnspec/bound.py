@@ -21,7 +21,8 @@ The oracle's own float64 rounding is added to each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
@@ -287,6 +288,17 @@ def _joined(parts: Sequence[Affine], join, axis: int, spread_axis: int) -> Affin
     )
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The oracle's numbers are small: threads cost more than they give, above all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Noise:
     """Carries one run's numbers: no two errors share a noise term."""
 
@@ -299,6 +311,7 @@ class Noise:
         return carried
 
 
+@one_thread()
 def predicted(
     case: Case, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...]
 ) -> tuple[Result, Result]:
@@ -324,6 +337,7 @@ def roundings(dtype: torch.dtype, times: int, magnitude: Tensor | float = 1.0) -
     return Rounding.of(dtype).stored(torch.as_tensor(magnitude, dtype=torch.float64), times)
 
 
+@one_thread()
 def pinned(
     case: Case,
     x: Tensor,
