@@ -17,6 +17,8 @@ ONLY = {
     "ELM": ("RNN",),
     "GRU": ("GRU", "GRUCell"),
     "LSTM": ("LSTM", "LSTMCell"),
+    **dict.fromkeys(("SHP", "SEQ", "LAY", "STK", "BID"), LAYERS),
+    "SEQ-6": (*LAYERS, *CELLS),
     "PAR-4": ("GRU", "LSTM", "GRUCell", "LSTMCell"),
     **dict.fromkeys(("INI-6", "SEQ-8", "LAY-6", "BAT-5"), ("RNN",)),
 }

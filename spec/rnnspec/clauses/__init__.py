@@ -30,6 +30,14 @@ CHAPTERS = {
     "BAT": "batch",
     "STK": "layers",
     "BID": "directions",
+    "PAD": "packing and padding",
+    "PCK": "variable length",
     "ALG": "algebra",
+    "MOD": "modes of execution",
+    "DRP": "dropout",
+    "EXT": "extremes",
+    "DET": "determinism",
+    "PUR": "purity",
+    "LIM": "limits",
 }
 """The letters that begin a clause's id, and the chapter that they stand for."""

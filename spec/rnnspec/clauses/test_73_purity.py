@@ -1,0 +1,123 @@
+"""73 Purity: a call changes nothing of its caller's, and its results are its caller's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rnnspec.axes import CELLS, MODES, cases, each
+from rnnspec.check import equals
+from rnnspec.notation import is_cell
+
+INPUTS = "torch.nn.RNN, LSTM, GRU, Inputs: none is an output"
+OUTPUTS = "torch.nn.RNN, LSTM, GRU, Outputs: separate tensors; not documented"
+
+DEEP = {"L": 2, "bidirectional": True}
+SIZES = each({}, DEEP, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35})
+OF_ONE = each({}, DEEP, {"T": 1}, {"B": 1})
+
+
+def _given(rnn, case, row=slice(None)):
+    """Copies of input and states, as the bare call takes them and where it takes them from."""
+    named = {"input": case.input, **dict(zip(("h_0", "c_0"), case.state or (), strict=False))}
+    named = {name: part[:, row] for name, part in named.items()}
+    if is_cell(case.mode):
+        named = {name: part[0] for name, part in named.items()}
+    return {name: part.to(rnn.device, copy=True) for name, part in named.items()}
+
+
+def _called(rnn, given):
+    """What the bare call returns, by name."""
+    x, *state = given.values()
+    answer = rnn.raw(x, rnn.packed(tuple(state) or None))
+    if is_cell(rnn.case.mode):
+        parts = answer if rnn.case.kind == "LSTM" else (answer,)
+        return dict(zip(("h'", "c'"), parts, strict=False))
+    output, final = rnn.pair(answer)
+    return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
+
+
+def _weights(rnn):
+    """The network's own weights, or those that it was built from."""
+    return dict(rnn.module.state_dict() if rnn.claims("module") else rnn.weights)
+
+
+def _copies(named):
+    return {name: part.detach().clone() for name, part in named.items()}
+
+
+def _are_unchanged(named, before, when):
+    for name, part in before.items():
+        equals(named[name].detach(), part, f"{name} {when}")
+
+
+@pytest.mark.clause(id="PUR-1", level="MUST", source=INPUTS)
+@cases([*MODES, *CELLS], [{}, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35}])
+@cases(MODES, each(DEEP))
+def test_a_call_changes_nothing(rnn, case):
+    """A call changes neither its input nor its states nor the weights, with grad or without."""
+    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        given = _given(rnn, case) | _weights(rnn)
+        before = _copies(given)
+        own = {name: given[name] for name in given if name in ("input", "h_0", "c_0")}
+        with mode():
+            _called(rnn, own)
+        _are_unchanged(own | _weights(rnn), before, "after a call")
+
+
+@pytest.mark.clause(id="PUR-6", level="MUST", source=INPUTS)
+@pytest.mark.needs("grad", "module")
+@cases([*MODES, *CELLS], [{}, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35}])
+@cases(MODES, each(DEEP))
+def test_backward_changes_nothing(rnn, case):
+    """Backward changes neither the results of the call nor its input, its states or the weights."""
+    given = {name: part.requires_grad_() for name, part in _given(rnn, case).items()}
+    results = _called(rnn, given)
+    before = _copies(given | results | _weights(rnn))
+    sum(part.sum() for part in results.values()).backward()
+    _are_unchanged(given | results | _weights(rnn), before, "after backward")
+
+
+@pytest.mark.clause(id="PUR-3", level="SHOULD", source=OUTPUTS)
+@cases([*MODES, *CELLS], [{}, {"T": 1}, {"B": 1}])
+@cases(MODES, each(DEEP))
+def test_results_own_their_memory(rnn, case):
+    """Writing into one result changes no other result, no input, no state and no weight."""
+    _own_their_memory(rnn, case, slice(None))
+
+
+@pytest.mark.clause(id="PUR-7", level="SHOULD", source=OUTPUTS)
+@pytest.mark.needs("unbatched")
+@cases([*MODES, *CELLS], [{}, {"T": 1}])
+@cases(MODES, each(DEEP))
+def test_unbatched_results_own_their_memory(rnn, case):
+    """Writing into one result of unbatched input changes no other result, no input, state or weight."""
+    _own_their_memory(rnn, case, 1)
+
+
+def _own_their_memory(rnn, case, row):
+    for mode in (torch.enable_grad, torch.no_grad):
+        for written in ("output", "h_n", "c_n") if not is_cell(case.mode) else ("h'", "c'"):
+            given = _given(rnn, case, row)
+            with mode():
+                results = _called(rnn, given)
+            named = given | results | _weights(rnn)
+            target = named.pop(written, None)
+            before = _copies(named)
+            if target is not None:
+                target.detach().fill_(7)
+            _are_unchanged(named, before, f"after writing into {written}")
+
+
+@pytest.mark.clause(id="PUR-8", level="MUST", source="consequence of the equations")
+@cases([*MODES, *CELLS], SIZES[:1])
+@cases(MODES, each(DEEP, {"hx": False}))
+def test_networks_share_nothing(rnn, case):
+    """A network's results are the same bits before, between and after the calls of other networks."""
+    other = rnn.but(seed=case.seed + 1)
+    first = rnn(case.input, case.state)
+    kept = first.map(torch.clone)
+    theirs = other(other.case.input, other.case.state).map(torch.clone)
+    equals(first, kept, "output of the first call, after another network's")
+    equals(rnn(case.input, case.state), kept, "output after another network's call")
+    equals(other(other.case.input, other.case.state), theirs, "output of the other network")

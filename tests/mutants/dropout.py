@@ -1,0 +1,282 @@
+"""Chapter 62: dropout between layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+import plain
+from mutants.registry import LAYERS, mutant
+from plain import State, Weights
+
+Layer = tuple[list[Tensor], State]
+
+
+class Drops(plain.Layers):
+    """Dropout by a mask of its own."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        if not (self.training and self.dropout):
+            return xs
+        return [x * m for x, m in zip(xs, self.masks(xs), strict=True)]
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        sizes = [len(x) for x in xs]
+        return list(torch.split(self.mask(torch.cat(xs)), sizes))
+
+    def mask(self, like: Tensor) -> Tensor:
+        return torch.dropout(torch.ones_like(like), self.dropout, True)
+
+
+@mutant(*LAYERS, dies_of=("DRP-1", "DRP-3"))
+class InputDropped(Drops):
+    """The first layer's input is dropped too."""
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        return super().run(self.drop(xs) if self.num_layers > 1 else xs, state)
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-1", "DRP-3"))
+class RecurrenceDropped(Drops):
+    """The state is dropped from step to step."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        h, *rest = state
+        return super().step(x, (self.drop([h])[0] if self.num_layers > 1 else h, *rest), w)
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-1",))
+class OnlyTheLastDropped(Drops):
+    """The last layer's output is dropped, and no other."""
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        rate, self.dropout = self.dropout, 0.0
+        ys, final = super().run(xs, state)
+        self.dropout = rate
+        return self.drop(ys) if self.num_layers > 1 else ys, final
+
+
+@mutant("RNN", "GRU", dies_of=("DRP-2", "DRP-3", "DRP-8"))
+class EveryLayerDropped(Drops):
+    """The last layer's output is dropped too."""
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        ys, final = super().run(xs, state)
+        return self.drop(ys) if self.num_layers > 1 else ys, final
+
+
+@mutant(*LAYERS, dies_of=("DRP-3",))
+class FinalStatesDropped(Drops):
+    """The final states are dropped."""
+
+    def final_states(self, finals: list[State]) -> State:
+        states = super().final_states(finals)
+        return tuple(self.drop([s])[0] for s in states) if self.num_layers > 1 else states
+
+
+@mutant("LSTM", dies_of=("DRP-3",))
+class FinalCDropped(Drops):
+    """c_n is dropped."""
+
+    def final_states(self, finals: list[State]) -> State:
+        h, c = super().final_states(finals)
+        return h, self.drop([c])[0] if self.num_layers > 1 else c
+
+
+@mutant(*LAYERS, dies_of=("DRP-1", "DRP-4"))
+class Unscaled(Drops):
+    """What is kept is not scaled."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        return super().mask(like).sign()
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-4",))
+class ScaledByTwo(Drops):
+    """What is kept is doubled whatever p is."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        return 2 * super().mask(like).sign()
+
+
+@mutant("RNN", "GRU", dies_of=("DRP-5",))
+class LockedOverTime(Drops):
+    """One mask is for all steps of a sequence."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        mask = self.mask(xs[0])
+        return [mask[: len(x)] for x in xs]
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-5",))
+class OneMaskPerBatch(Drops):
+    """One mask is for all rows."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        return [self.mask(x[:1]).expand_as(x) for x in xs]
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-5",))
+class WholeRowsDropped(Drops):
+    """All features of a row are dropped together."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        return [self.mask(x[:, :1]).expand_as(x) for x in xs]
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-5",))
+class DirectionsDroppedTogether(Drops):
+    """One mask is for both directions."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        half = super().mask(like[:, : like.shape[1] // self.directions])
+        return half.repeat(1, self.directions)
+
+
+@mutant(*LAYERS, dies_of=("DRP-5",))
+class KeptWithP(Drops):
+    """Each element is kept with probability p."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        kept = (torch.rand_like(like) < self.dropout).to(like)
+        return kept / (1 - self.dropout) if self.dropout < 1 else 0 * kept
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-6",))
+class MaskKept(Drops):
+    """The first call's mask serves all calls."""
+
+    kept: Tensor | None = None
+
+    def mask(self, like: Tensor) -> Tensor:
+        if self.kept is None or self.kept.shape != like.shape:
+            self.kept = super().mask(like)
+        return self.kept
+
+
+@mutant("GRU", dies_of=("DRP-6", "DRP-11"))
+class SameMaskForEver(Drops):
+    """The mask is drawn from one seed for every call."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(5)
+            return super().mask(like)
+
+
+PRIVATE = torch.Generator().manual_seed(3)
+
+
+@mutant(*LAYERS, dies_of=("DRP-11",))
+class MaskFromPrivateGenerator(Drops):
+    """The mask is drawn from a generator of its own."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        kept = torch.rand(like.shape, generator=PRIVATE) >= self.dropout
+        return kept.to(like) / (1 - self.dropout if self.dropout < 1 else 1)
+
+
+@mutant(*LAYERS, dies_of=("DRP-7",))
+class DrawsForNothing(Drops):
+    """A mask of ones is drawn where nothing is dropped."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        if self.training and not self.dropout:
+            torch.rand(1)
+        return super().drop(xs)
+
+
+@mutant("RNN", "GRU", dies_of=("DRP-7",))
+class ScaledAtZero(Drops):
+    """In training without dropout what a layer reads is a thousandth too large."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        if self.training and not self.dropout:
+            return [1.001 * x for x in xs]
+        return super().drop(xs)
+
+
+@mutant(*LAYERS, dies_of=("DRP-8",))
+class InfinityAtOne(Drops):
+    """Dropping all divides 0 by 0."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        kept = torch.rand_like(like) >= self.dropout
+        return kept.to(like) / (1 - self.dropout * torch.ones_like(like))
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-8",))
+class NothingDroppedAtOne(Drops):
+    """p = 1 is taken for no dropout."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if self.dropout == 1 else super().drop(xs)
+
+
+@mutant(*LAYERS, dies_of=("DRP-12",))
+class GradientOfTheDropped(Drops):
+    """The gradient passes through what is dropped."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return [d.detach() + (x - x.detach()) for x, d in zip(xs, super().drop(xs), strict=True)]
+
+
+@mutant(*LAYERS, dies_of=("DRP-9",))
+class OneLayerInSilence(Drops):
+    """A dropout that does nothing is accepted without a warning."""
+
+    def check_options(self, dropout: Any) -> None:
+        super().check_options(dropout if self.num_layers != 1 or not 0 <= dropout <= 1 else 0)
+
+
+@mutant(*LAYERS, dies_of=("DRP-13",))
+class TheOnlyLayerDropped(Drops):
+    """With one layer its output is dropped."""
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        ys, final = super().run(xs, state)
+        return self.drop(ys) if self.num_layers == 1 else ys, final
+
+
+class Tells(Drops):
+    """Dropout that knows whether the batch is packed."""
+
+    is_packed = False
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        self.is_packed = True
+        result = super().packed(input, hx)
+        self.is_packed = False
+        return result
+
+
+@mutant("RNN", "GRU", dies_of=("DRP-10", "DRP-14"))
+class PackedNotDropped(Tells):
+    """Nothing is dropped in a packed batch."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if self.is_packed else super().drop(xs)
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-10",))
+class PackedScaledByRows(Tells):
+    """The scale of a packed batch is that of the steps where all rows run."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        return [m * len(x) / len(xs[0]) for x, m in zip(xs, super().masks(xs), strict=True)]
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-14",))
+class PackedDrawnRowByRow(Tells):
+    """The mask of a packed batch is drawn in the order of its rows."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        masks = super().masks(xs)
+        whole = torch.cat(masks)
+        if not self.is_packed or len(xs[0]) != len(xs[-1]):
+            return masks
+        by_row = whole.reshape(len(xs[0]), len(xs), -1).transpose(0, 1)
+        return list(by_row)
