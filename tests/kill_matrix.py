@@ -36,23 +36,34 @@ def kills(chapters: list[str], name: str) -> tuple[str, list[str]]:
     return name, killing.failing(subject, DTYPES, mutant.dies_of, killing.all_but_long, clauses)
 
 
+def read() -> tuple[list[str], dict[str, list[str]]]:
+    """The clauses that have been tried, in reading order, and those of them that each mutant fails."""
+    found = json.loads(FILE.read_text()) if FILE.exists() else {"tried": [], "fails": {}}
+    return found["tried"], found["fails"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--chapters", nargs="*", default=[])
     parser.add_argument("names", nargs="*")
     chosen = parser.parse_args()
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    known = {name: known.get(name, []) for name in sorted(MUTANTS)}
+    before, known = read()
     order = [str(clause) for clause in catalogue.every()]
+    now = [c for c in order if not chosen.chapters or c.partition("-")[0] in chosen.chapters]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         names = chosen.names or list(MUTANTS)
         for name, found in pool.map(partial(kills, chosen.chapters), names, chunksize=4):
-            kept = [c for c in known[name] if chosen.chapters and c.partition("-")[0] not in chosen.chapters]
+            kept = [clause for clause in known.get(name, []) if clause in order and clause not in now]
             known[name] = sorted(kept + found, key=order.index)
             spared = set(MUTANTS[name].dies_of) - set(known[name])
             print(name, *found, f"SPARED BY {' '.join(sorted(spared))}" if spared else "", flush=True)
-    rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(clauses)}" for name, clauses in known.items())
-    FILE.write_text("{\n" + rows + "\n}\n")
+    write([c for c in order if c in {*before, *now}], {n: known[n] for n in sorted(MUTANTS) if n in known})
+
+
+def write(tried: list[str], fails: dict[str, list[str]]) -> None:
+    """A mutant a line."""
+    rows = ",\n".join(f"    {json.dumps(name)}: {json.dumps(clauses)}" for name, clauses in fails.items())
+    FILE.write_text(f'{{\n  "tried": {json.dumps(tried)},\n  "fails": {{\n{rows}\n  }}\n}}\n')
 
 
 if __name__ == "__main__":

@@ -443,7 +443,14 @@ class ModeInLowerCase(plain.Layers):
         self.mode = self.mode.lower()
 
 
-@mutant(*LAYERS, *CELLS, dies_of=("PAR-7",))
+@mutant(
+    *LAYERS,
+    *CELLS,
+    dies_of=(
+        "PAR-8",
+        "PAR-7",
+    ),
+)
 class ReprOfSizesOnly(plain.Step):
     """The repr lists the two sizes and no option."""
 

@@ -20,7 +20,7 @@ ONLY = {
     **dict.fromkeys(("SHP", "SEQ", "LAY", "STK", "BID"), LAYERS),
     "SEQ-6": (*LAYERS, *CELLS),
     "PAR-4": ("GRU", "LSTM", "GRUCell", "LSTMCell"),
-    **dict.fromkeys(("INI-6", "SEQ-8", "LAY-6", "BAT-5"), ("RNN",)),
+    **dict.fromkeys(("PAR-8", "INI-6", "SEQ-8", "LAY-6", "BAT-5"), ("RNN",)),
 }
 """The modes of the clauses, and chapters, that are about some modes only."""
 

@@ -297,7 +297,7 @@ class InputScaledByItsLargest(plain.Layers):
         return super().run([x / largest[:, None] for x in xs], state)
 
 
-@mutant(*LAYERS, dies_of=("SEQ-5", "SEQ-7"))
+@mutant(*LAYERS, dies_of=("SEQ-10", "SEQ-5", "SEQ-7"))
 class StartsFromOnes(plain.Layers):
     """Without an initial state the network starts from ones."""
 

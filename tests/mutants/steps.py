@@ -15,7 +15,7 @@ GATED = ("LSTM", "GRU", "LSTMCell", "GRUCell")
 
 @mutant(
     *LAYERS, "LSTMCell", "GRUCell",
-    dies_of=("PAR-4", "ELM-1", "ELM-2", "GRU-1", "LSTM-1", "SEQ-8", "LAY-6", "BAT-5"),
+    dies_of=("PAR-4", "ELM-1", "ELM-2", "GRU-1", "LSTM-1", "SEQ-8", "SEQ-9", "LAY-6", "BAT-5"),
 )  # fmt: skip
 class RecurrenceTransposed(plain.Step):
     """Each block of weight_hh is transposed."""
