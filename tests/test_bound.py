@@ -13,8 +13,8 @@ from torch import Tensor
 from loops import Adversary
 from loops import run as loop
 from rnnspec import bound, reference
+from rnnspec.affine import Affine, Rounding
 from rnnspec.axes import MODES, built, cases, each
-from rnnspec.bound import Affine, Rounding
 from rnnspec.case import Case
 from rnnspec.notation import DTYPES, UNIT_ROUNDOFF, dtype_name
 from rnnspec.reference import Result

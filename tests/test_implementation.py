@@ -12,19 +12,11 @@ import torch
 from torch import Tensor
 
 import plain
-from rnnspec import implementation
+from rnnspec import loading
 from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
-from rnnspec.implementation import (
-    DropIn,
-    Implementation,
-    Network,
-    Run,
-    Unusable,
-    Without,
-    load,
-    mode_of,
-)
+from rnnspec.implementation import DropIn, Implementation, Network, Run, Without
+from rnnspec.loading import Unusable, load, mode_of
 from rnnspec.notation import CLAIMS, MODES
 
 CPU = torch.device("cpu")
@@ -119,7 +111,7 @@ def pointing(monkeypatch: pytest.MonkeyPatch, load: Callable[[], Any], name: str
         assert group == "rnnspec.implementations"
         return [SimpleNamespace(name=name, load=load)]
 
-    monkeypatch.setattr(implementation, "entry_points", entry_points)
+    monkeypatch.setattr(loading, "entry_points", entry_points)
 
 
 class TestModeOf:

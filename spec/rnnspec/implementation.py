@@ -1,22 +1,16 @@
-"""The seam: what an RNN under test provides, and how its name becomes one.
+"""The seam: what an RNN under test provides, and the network that a clause calls `rnn`.
 
-A name is `torch.nn` (the default), an entry point of the group `rnnspec.implementations`,
-`module` or `module:attribute`, or `MODE=module:Class`; what stands there is a namespace with some of
-torch's six class names, a class with torch's signatures, or an `Implementation`.
+`loading` says how a name becomes an implementation.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import entry_points
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -28,14 +22,8 @@ from .notation import CLAIMS, MODES, is_cell
 from .reference import Result
 from .trial import Call, current
 
-ENTRY_POINTS = "rnnspec.implementations"
-
 Run = Callable[..., Any]
 """run(x) or run(x, state) -> (output, h_n) or (output, (h_n, c_n)), as torch's modules are called."""
-
-
-class Unusable(ValueError):
-    """A name that is no implementation; the message is one line and says what to write instead."""
 
 
 class Implementation:
@@ -291,98 +279,3 @@ class Network:
             raise NotClaimed(f"refused with NotImplementedError: {error}") from error
         finally:
             current().spent[what] += time.perf_counter() - start
-
-
-def mode_of(cls: type) -> str | None:
-    """The mode a class stands for: by its `mode` attribute, its torch base class, or its name."""
-    told = getattr(cls, "mode", None)
-    if isinstance(told, str):
-        told = told.split("_")[0] if told.startswith("RNN_") else told
-        if told in MODES:
-            return told
-    for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn") and base.__name__ in MODES:
-            return base.__name__
-    name = cls.__name__.lower()
-    for modes in ([m for m in MODES if is_cell(m)], [m for m in MODES if not is_cell(m)]):
-        found = [mode for mode in modes if mode.lower() in name]
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
-
-
-def load(name: str) -> Implementation:
-    """The implementation that a name stands for.
-
-    Raises:
-        Unusable: nothing usable stands there.
-    """
-    if name == "torch.nn":
-        return DropIn(name, {mode: getattr(torch.nn, mode) for mode in MODES})
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            try:
-                found = point.load()
-            except Exception as error:
-                raise Unusable(f"cannot load the entry point {name!r} ({_line(error)})") from error
-            return _usable(name, found)
-    mode, equals, rest = name.rpartition("=")
-    if equals and mode not in MODES:
-        raise Unusable(f"{mode!r} in {name!r} is no mode; write one of {', '.join(MODES)}")
-    found = _find(rest)
-    if not equals:
-        return _usable(name, found)
-    if not isinstance(found, type):
-        raise Unusable(f"{rest!r} is no class; write {mode}=module:Class")
-    return DropIn(name, {mode: found})
-
-
-def _line(error: Exception) -> str:
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _find(name: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    if module_name.endswith(".py") or "/" in module_name:
-        stem = module_name.removesuffix(".py").replace("/", ".").strip(".")
-        raise Unusable(f"{name!r} is a path; write a module's name, such as {stem}:{attribute or 'LSTM'}")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:
-        reason = _line(error)
-        raise Unusable(
-            f"cannot import {module_name!r} ({reason}); write an importable module[:attribute],"
-            " 'torch.nn', or an entry point of the group " + ENTRY_POINTS
-        ) from error
-    for part in filter(None, attribute.split(".")):
-        if not hasattr(found, part):
-            near = [n for n in vars(found) if not n.startswith("_") and isinstance(vars(found)[n], type)]
-            hint = f"; it has {', '.join(sorted(near)[:8])}" if near else "; write module[:attribute]"
-            raise Unusable(f"{module_name!r} has no attribute {attribute!r}{hint}")
-        found = getattr(found, part)
-    return found
-
-
-def _usable(name: str, found: Any) -> Implementation:
-    if isinstance(found, Implementation):
-        return found
-    if isinstance(found, type) and issubclass(found, Implementation):
-        return found()
-    if isinstance(found, type):
-        mode = mode_of(found)
-        if mode is None:
-            raise Unusable(
-                f"cannot tell which network {name!r} is; write MODE={name} with MODE one of"
-                f" {', '.join(MODES)}, or give the class a `mode` attribute"
-            )
-        return DropIn(name, {mode: found})
-    classes = {mode: getattr(found, mode) for mode in MODES if hasattr(found, mode)}
-    if not classes:
-        what = "module" if isinstance(found, ModuleType) else type(found).__name__
-        raise Unusable(
-            f"{name!r} is a {what} with none of {', '.join(MODES)}; write {name}:Class for a class"
-            if inspect.ismodule(found)
-            else f"{name!r} is a {what}; write a namespace, a class or an rnnspec Implementation"
-        )
-    return DropIn(name, classes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from . import implementation
-from .implementation import Implementation, Unusable
+from . import loading
+from .implementation import Implementation, Without
+from .loading import Unusable
 from .notation import CLAIMS, DTYPES
 
 
@@ -55,10 +56,10 @@ def implementations(config: pytest.Config) -> list[Implementation]:
     """
     without = _claims(config.getoption("rnn_without"))
     try:
-        found = [implementation.load(name) for name in names(config)]
+        found = [loading.load(name) for name in names(config)]
     except Unusable as error:
         raise pytest.UsageError(f"--rnn: {error}") from error
-    return [implementation.Without(one, without) for one in found] if without else found
+    return [Without(one, without) for one in found] if without else found
 
 
 def devices(config: pytest.Config) -> list[torch.device]:

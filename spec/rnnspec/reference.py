@@ -1,7 +1,7 @@
 """The oracle: the documents' equations, evaluated step by step, independent of `torch.nn`.
 
 The equations are written for anything that adds, multiplies and has `tanh`: float64 tensors give
-the expected values, `bound.Affine` numbers give the values and how far rounding may move them.
+the expected values, `affine.Affine` numbers give the values and how far rounding may move them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from .case import Case
 
 Number = Any
-"""A Tensor or a `bound.Affine`."""
+"""A Tensor or an `affine.Affine`."""
 
 
 @dataclass(frozen=True)
