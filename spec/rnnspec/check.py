@@ -97,7 +97,7 @@ def _values(got: Tensor, wanted: Tensor, within: Tensor | float, what: str, axes
     if not bool(off.any()):
         return
     excess = torch.where(off, (error / allowed).nan_to_num(nan=torch.inf), -1.0)
-    at = tuple(int(i) for i in torch.unravel_index(excess.argmax(), excess.shape))
+    at = tuple((excess == excess.max()).nonzero()[0].tolist())
     bound = float(allowed[at])
     why = f"derived for {dtype_name(got.dtype)}" if bound else "the clause asks for the same bits"
     worst = Evidence(what, at, float(have[at]), float(want[at]), bound)
