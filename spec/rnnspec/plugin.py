@@ -55,10 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
     run = Run([(s, d) for s in subjects for d in devices], options.dtypes(config), asked)
     config.stash[RUN] = run
-    workers = getattr(config, "workerinput", {}).get("workercount")
-    if workers:  # they share the cores
-        torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-    elif not config.option.collectonly:
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
 
 
