@@ -105,7 +105,7 @@ class DropIn(Implementation):
             except TypeError as error:
                 if "unexpected keyword" in str(error):
                     yield claim, f"its constructor does not know {words[-1][0]}="
-            except Exception:
+            except Exception:  # accepted and then broken: the clauses will say
                 continue
 
     def claimed(self, mode: str) -> frozenset[str]:
