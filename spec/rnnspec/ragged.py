@@ -67,14 +67,16 @@ def alone(
 ) -> tuple[Result, Result]:
     """What every sequence gives by itself, padded with zeros, and the bound of each element."""
     state = case.state or case.zeros
-    parts: list[tuple[Result, Result]] = [()] * case.B  # type: ignore[list-item]
+    parts: dict[int, tuple[Result, Result]] = {}
     for n in set(sizes):
         rows = [b for b, size in enumerate(sizes) if size == n]
         start = tuple(part[:, rows] for part in state)
         both = predicted(case, case.weights if weights is None else weights, case.input[:n, rows], start)
         for k, b in enumerate(rows):
             parts[b] = (_filled(both[0], k, case.T), _filled(both[1], k, case.T))
-    wanted, within = (_side_by_side(results) for results in zip(*parts, strict=True))
+    wanted, within = (
+        _side_by_side(results) for results in zip(*(parts[b] for b in range(case.B)), strict=True)
+    )
     return wanted, within
 
 

@@ -94,7 +94,7 @@ def _projections(rnn, options):
     try:
         with torch.random.fork_rng(devices=[]):
             module = rnn.construct(rnn.case.I, rnn.case.H, *options)
-    except Exception:
+    except Exception:  # refused, as it may be: there is no module and no projection
         return []
     return [name for name in module.state_dict() if "weight_hr" in name]
 
