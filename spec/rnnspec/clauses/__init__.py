@@ -33,11 +33,17 @@ CHAPTERS = {
     "PAD": "packing and padding",
     "PCK": "variable length",
     "ALG": "algebra",
+    "GRD": "gradients",
     "MOD": "modes of execution",
     "DRP": "dropout",
+    "DTY": "precision",
     "EXT": "extremes",
     "DET": "determinism",
     "PUR": "purity",
     "LIM": "limits",
+    "ERR": "errors",
+    "PER": "persistence",
+    "TRN": "transforms",
+    "DEV": "devices",
 }
 """The letters that begin a clause's id, and the chapter that they stand for."""
