@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from rnnspec import axes, clauses
+from rnnspec import axes, clauses, scopes
 from rnnspec.case import Case
 
 
@@ -40,12 +40,12 @@ class Clause:
         """id, level and source."""
         return self.markers("clause")[0].kwargs
 
-    @property
-    def entries(self) -> list[Mapping[str, Any]]:
-        return [entry for marker in self.markers("cases") for entry in marker.args]
+    def entries(self, scope: str = "full") -> list[Mapping[str, Any]]:
+        return scopes.chosen(self.markers("cases"), scope)
 
-    def cases(self, dtype: torch.dtype) -> list[Case]:
-        return axes.built(self.entries, dtype)
+    def cases(self, dtype: torch.dtype, scope: str = "core") -> list[Case]:
+        """Its cases of a scope in one dtype; of full without the further seeds."""
+        return axes.built(self.entries(scope), dtype)
 
     def mentions(self, name: str) -> bool:
         """Whether the clause, or a helper in its chapter that it calls, uses a name."""

@@ -20,6 +20,7 @@ from rnnspec.case import Case
 from rnnspec.deviations import listed
 from rnnspec.implementation import Implementation, Network
 from rnnspec.result import BAD
+from rnnspec.scopes import work
 from rnnspec.trial import trying
 
 CPU = torch.device("cpu")
@@ -64,7 +65,7 @@ def failing(
 
     def networks(clause: Clause) -> Iterator[Network]:
         cases = [c for dtype in dtypes for c in clause.cases(dtype) if c.mode in implementation.modes]
-        cases.sort(key=lambda case: (case.T * case.B * case.H * case.L * case.D, case.I))
+        cases.sort(key=work)
         for case in cases if str(clause) in suspects else others(cases):
             yield Network(implementation, case, CPU)
 

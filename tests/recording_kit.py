@@ -18,6 +18,7 @@ import pytest
 from rnnspec import recording
 from rnnspec.case import Case
 from rnnspec.recorded import claim, recorded, refuse_update
+from rnnspec.scopes import Scope
 
 HERE = Path(__file__).parent
 recording.CHAPTERS = HERE / "chapters"
@@ -32,7 +33,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "clause(id)")
-    refuse_update(config, [config.option.implementation], [config.option.device])
+    refuse_update(config, [config.option.implementation], [config.option.device], Scope())
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):

@@ -138,7 +138,7 @@ def tried(clause: Clause) -> Iterator[tuple[Case, tuple[torch.dtype, ...]]]:
     float64 follows from float32; a one-step bound is good in half types too.
     """
     step = str(clause).partition("-")[0] in ("ELM", "GRU", "LSTM") and how(clause) == "pinned"
-    for entry in clause.entries:
+    for entry in clause.entries():
         own = (entry["dtype"],) if "dtype" in entry else (torch.float32, *(HALF if step else ()))
         case = Case(**{**entry, "dtype": own[0]})
         if case.T and case.B:

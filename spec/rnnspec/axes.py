@@ -59,9 +59,14 @@ def each(*changes: Mapping[str, Any]) -> Axis:
     return changes
 
 
-def cases(*axes: Axis) -> pytest.MarkDecorator:
-    """The cases of a clause: one for each combination of the axes' entries."""
-    return pytest.mark.cases(*(dict(entry) for entry in _product(axes)))
+def cases(*axes: Axis, scope: str = "core") -> pytest.MarkDecorator:
+    """The cases of a clause: one for each combination of the axes' entries.
+
+    `scope="full"` leaves them to the scope of that name: large sizes, long sequences, many seeds.
+    """
+    if scope not in ("core", "full"):
+        raise ValueError(f"cases are of the scope core or full, not {scope!r}")
+    return pytest.mark.cases(*(dict(entry) for entry in _product(axes)), scope=scope)
 
 
 def _product(axes: Sequence[Axis]) -> Iterator[Mapping[str, Any]]:

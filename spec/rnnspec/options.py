@@ -1,4 +1,4 @@
-"""The options: what is tried, where, in which dtypes. What cannot be used is said in one line."""
+"""The options: what is tried, where, and on how much. What cannot be used is said in one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from . import loading
 from .implementation import Implementation, Without
 from .loading import Unusable
 from .notation import CLAIMS, DTYPES
+from .scopes import SCOPES, Scope
 
 
 def add(parser: pytest.Parser) -> None:
@@ -38,6 +39,19 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         metavar="DTYPE",
         help=f"default: float32 and float64; repeatable; one of {', '.join(DTYPES)}",
+    )
+    group.addoption(
+        "--rnn-scope",
+        default="core",
+        metavar="SCOPE",
+        help=f"how many cases: {', '.join(SCOPES)}; default: core",
+    )
+    group.addoption(
+        "--rnn-seed",
+        action="append",
+        default=[],
+        metavar="SEED",
+        help="try every case with this seed, not with its own; repeatable",
     )
     group.addoption("--rnn-results", metavar="FILE", help="write the rows as JSON Lines")
     parser.addini("rnn", "implementations to check, as --rnn", type="linelist", default=[])
@@ -81,6 +95,19 @@ def dtypes(config: pytest.Config) -> list[torch.dtype]:
     return [_dtype(name) for name in dict.fromkeys(given)]
 
 
+def scope(config: pytest.Config) -> Scope:
+    """The scope and the seeds, each once.
+
+    Raises:
+        pytest.UsageError: there is none of that name, or a seed is no seed.
+    """
+    name = config.getoption("rnn_scope")
+    if name not in SCOPES:
+        raise pytest.UsageError(f"--rnn-scope: {name!r} is not one of {', '.join(SCOPES)}")
+    seeds = dict.fromkeys(_seed(text) for text in config.getoption("rnn_seed"))
+    return Scope(name, tuple(seeds))
+
+
 def _devices() -> list[str]:
     """The CPU, and the accelerator that torch reports."""
     found = ["cpu"]
@@ -108,6 +135,12 @@ def _dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise pytest.UsageError(f"--rnn-dtype: {name!r} is not one of {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise pytest.UsageError(f"--rnn-seed: {text!r} is not a whole number from 0 to 2**32 - 1")
+    return int(text)
 
 
 def _claims(values: list[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, options, result  # noqa: E402
+from . import options, result  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .deviations import listed  # noqa: E402
@@ -30,7 +30,7 @@ __all__ = ["recorded"]
 
 MARKERS = (
     "clause(id, level, source): the clause that a test states",
-    "cases(*entries): the networks on which a clause is tried (see rnnspec.axes.cases)",
+    "cases(*entries, scope): the networks on which a clause is tried (see rnnspec.axes.cases)",
     "needs(*claims): what a clause needs beyond the options of its cases",
     "deviates(implementation, reason, dtype, case): a known deviation (see rnnspec.deviations)",
 )
@@ -51,9 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if here not in sys.path:
         sys.path.insert(0, here)
     subjects, devices = options.implementations(config), options.devices(config)
-    refuse_update(config, options.names(config), [str(device) for device in devices])
+    scope = options.scope(config)
+    refuse_update(config, options.names(config), [str(device) for device in devices], scope)
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
-    run = Run([(s, d) for s in subjects for d in devices], options.dtypes(config), asked)
+    run = Run([(s, d) for s in subjects for d in devices], options.dtypes(config), scope, asked)
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
@@ -63,19 +64,20 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     run = config.stash[RUN]
     names = ", ".join(f"{subject.name} on {device}" for subject, device in run.subjects)
     dtypes = ", ".join(dtype_name(dtype) for dtype in run.dtypes)
-    return [f"rnnspec: {names}; {dtypes}; torch {torch.__version__}"]
+    return [f"rnnspec: {names}; {dtypes}; torch {torch.__version__}; scope {run.scope}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("clause") is None:
         return
     run = metafunc.config.stash[RUN]
-    entries = [entry for marker in metafunc.definition.iter_markers("cases") for entry in marker.args]
+    cases = run.scope.cases(
+        metafunc.definition.iter_markers("cases"), run.dtypes, fixed="recorded" in metafunc.fixturenames
+    )
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects
-        for dtype in run.dtypes
-        for case in axes.built(entries, dtype)
+        for case in cases
         if case.mode in subject.modes
     ]
     ids = [f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
@@ -104,6 +106,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = config.stash[RUN]
     everything = any(subject.name == "torch.nn" for subject, _ in run.subjects)
     everything = everything and {torch.float32, torch.float64} <= set(run.dtypes)
+    everything = everything and run.scope.name != "smoke"
     claim(config, items, _case, everything)
 
 

@@ -18,6 +18,7 @@ from . import check, recording
 from .case import Case
 from .notation import dtype_name
 from .recording import REFERENCE, BadRecording, Entry
+from .scopes import Scope
 from .storage import Anywhere, Recordings, claim, clause_of
 from .tensors import encode
 
@@ -133,8 +134,10 @@ def remedy(clause: str) -> str:
     return f"To record it in a checkout: {command}"
 
 
-def refuse_update(config: pytest.Config, implementations: Sequence[str], devices: Sequence[str]) -> None:
-    """Only the reference writes recordings, on the CPU, in a checkout.
+def refuse_update(
+    config: pytest.Config, implementations: Sequence[str], devices: Sequence[str], scope: Scope
+) -> None:
+    """Only the reference writes recordings, on the CPU, in a checkout, of all cases as they are.
 
     For pytest_configure, before anything is written. Raises `pytest.UsageError`.
     """
@@ -149,6 +152,11 @@ def refuse_update(config: pytest.Config, implementations: Sequence[str], devices
                 raise pytest.UsageError(
                     f"{option}: recordings are written on the cpu, not on {device}: add --rnn-device cpu"
                 )
+        if scope != Scope():
+            raise pytest.UsageError(
+                f"{option}: recordings are those of the default scope and seeds: "
+                "leave out --rnn-scope and --rnn-seed"
+            )
         if recording.packaged():
             raise pytest.UsageError(f"{option}: an installed rnnspec keeps its recordings: use a checkout")
 

@@ -57,7 +57,6 @@ def header(expected: int, implementations: Iterable[Mapping[str, Any]], **rest: 
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "seed": "of each case",
         "arguments": sys.argv[1:],
         "implementations": list(implementations),
         "rows": expected,

@@ -14,6 +14,7 @@ from . import result
 from .implementation import Implementation
 from .notation import dtype_name
 from .report import terminal
+from .scopes import Scope
 
 NOTE = "rnnspec"
 """Under this name a report carries its row, norm and times among its user properties."""
@@ -28,6 +29,7 @@ class Run:
 
     subjects: list[tuple[Implementation, torch.device]]
     dtypes: list[torch.dtype]
+    scope: Scope
     asked: bool
     rows: list[result.Row] = field(default_factory=list)
     norms: dict[str, str] = field(default_factory=dict)
@@ -104,6 +106,8 @@ class Recorder:
             seconds={what: round(value, 3) for what, value in run.spent.items()},
             devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
+            scope=run.scope.name,
+            seed=list(run.scope.seeds) or "of each case",
             arguments=[str(argument) for argument in self.config.invocation_params.args],
         )
 

@@ -1,0 +1,80 @@
+"""How many of a clause's cases are tried: the scopes smoke, core and full, and seeds of one's own.
+
+*smoke* takes of each clause and mode the smallest case that can tell anything, in the first dtype: it
+says that nothing is badly wrong. *core* takes all cases but those marked `scope="full"`: it is what
+conformance means. *full* takes those too, and further seeds of the smallest case of each clause, mode
+and dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+
+from . import axes
+from .case import Case
+
+SCOPES = ("smoke", "core", "full")
+
+FURTHER = (2, 3, 4, 5, 6)
+"""The seeds that full tries beside a case's own, which is 1 unless the clause says otherwise."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A scope by its name, and the seeds that replace those of the cases; none: each case keeps its own."""
+
+    name: str = "core"
+    seeds: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"seed {seed}" for seed in self.seeds)])
+
+    def cases(self, markers: Iterable[pytest.Mark], dtypes: Sequence[torch.dtype], fixed: bool) -> list[Case]:
+        """The cases of a clause with these `cases` markers, each once; `fixed` ones keep their seeds.
+
+        A clause that compares with a recording is fixed: the numbers of another seed are not in it.
+        """
+        entries = chosen(markers, self.name)
+        found = [case for dtype in dtypes for case in axes.built(entries, dtype)]
+        if self.name == "smoke":
+            found = list(smallest(found, by=("mode",)))
+        if fixed:
+            return found
+        if self.seeds:
+            found = [case.but(seed=seed) for case in found for seed in self.seeds]
+        elif self.name == "full":
+            small = smallest(found, by=("mode", "dtype"))
+            found += [case.but(seed=seed) for case in small for seed in FURTHER]
+        return list(dict.fromkeys(found))
+
+
+def chosen(markers: Iterable[pytest.Mark], scope: str) -> list[Mapping[str, Any]]:
+    """The entries of the markers that belong to a scope: those for full alone only in full."""
+    return [
+        entry
+        for marker in markers
+        if scope == "full" or marker.kwargs.get("scope", "core") == "core"
+        for entry in marker.args
+    ]
+
+
+def smallest(cases: Iterable[Case], by: Sequence[str]) -> Iterator[Case]:
+    """The first of the smallest cases for each value of the fields `by`.
+
+    A case of one step or one row is taken only where there is no other: it hides what is mixed up.
+    """
+    groups: dict[tuple[Any, ...], list[Case]] = {}
+    for case in cases:
+        groups.setdefault(tuple(getattr(case, name) for name in by), []).append(case)
+    for group in groups.values():
+        yield min(group, key=lambda case: (case.T < 3 or case.B < 2, work(case)))
+
+
+def work(case: Case) -> tuple[int, int]:
+    """What orders cases by size."""
+    return case.T * case.B * case.H * case.L * case.D, case.I
