@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class Clause:
     def cases(self, dtype: torch.dtype, scope: str = "core") -> list[Case]:
         """Its cases of a scope in one dtype; of full without the further seeds."""
         return axes.built(self.entries(scope), dtype)
+
+    @property
+    def fixtures(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        return tuple(inspect.signature(self.function).parameters)
 
     def mentions(self, name: str) -> bool:
         """Whether the clause, or a helper in its chapter that it calls, uses a name."""

@@ -95,5 +95,4 @@ def _arguments(clause: Clause, network: Network) -> dict[str, Any]:
         "case": network.case,
         "recorded": Kept(str(clause), network.case),
     }
-    code = clause.function.__code__
-    return {name: fixtures[name] for name in code.co_varnames[: code.co_argcount]}
+    return {name: fixtures[name] for name in clause.fixtures}

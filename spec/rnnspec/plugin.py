@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import options, result  # noqa: E402
+from . import axes, options, result, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .deviations import listed  # noqa: E402
@@ -68,17 +68,18 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.definition.get_closest_marker("clause") is None:
+    marker = metafunc.definition.get_closest_marker("clause")
+    if marker is None:
         return
-    run = metafunc.config.stash[RUN]
-    cases = run.scope.cases(
-        metafunc.definition.iter_markers("cases"), run.dtypes, fixed="recorded" in metafunc.fixturenames
-    )
+    run, fixed = metafunc.config.stash[RUN], "recorded" in metafunc.fixturenames
+    entries = scopes.chosen(metafunc.definition.iter_markers("cases"), run.scope.name)
+    found = [case for dtype in run.dtypes for case in axes.built(entries, dtype)]
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects
-        for case in cases
-        if case.mode in subject.modes
+        for case in run.scope.cases(
+            marker.kwargs["id"], [case for case in found if case.mode in subject.modes], fixed
+        )
     ]
     ids = [f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
     metafunc.parametrize("rnn", networks, ids=ids, indirect=True)
