@@ -195,6 +195,14 @@ class Network:
         with self._inside("building"):
             return self.implementation.build(self.case, self.weights, self.device)
 
+    @property
+    def learnable(self) -> Mapping[str, Tensor]:
+        """The parameters of the module by torch's names; the weights that it was built from elsewhere."""
+        module = self.module
+        if hasattr(module, "named_parameters"):
+            return dict(module.named_parameters())
+        return self.weights
+
     def construct(self, *args: Any, **options: Any) -> Any:
         """A fresh module by torch's constructor: by default the case's sizes and options."""
         if not args and not options:
@@ -223,6 +231,10 @@ class Network:
 
         A cell is applied step by step.
         """
+        return self.attached(x, state).map(Tensor.detach)
+
+    def attached(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> Result:
+        """The same with what autograd has recorded of it."""
         if is_cell(self.case.mode):
             return self._scan(x, state)
         x = x.transpose(0, 1) if self.case.batch_first else x
@@ -232,7 +244,7 @@ class Network:
         result = Result(output, *final)
         if self.case.batch_first:
             result = Result(output.transpose(0, 1), *final)
-        return result.map(Tensor.detach)
+        return result
 
     def _scan(self, x: Tensor, state: tuple[Tensor, ...] | None) -> Result:
         hidden, now = [], state and tuple(part[0] for part in state)
@@ -241,7 +253,7 @@ class Network:
             now = answer if self.case.kind == "LSTM" else (answer,)
             self.check_states(now, answer)
             hidden.append(now[0])
-        return Result(torch.stack(hidden), *(part[None] for part in now or ())).map(Tensor.detach)
+        return Result(torch.stack(hidden), *(part[None] for part in now or ()))
 
     def packed(self, state: tuple[Tensor, ...] | None) -> Any:
         """A state as this mode takes it: a pair for the LSTM, else the tensor itself."""

@@ -53,6 +53,7 @@ CLAIMS = {
     "empty": "axes of size 0",
     "dropout": "dropout between layers in training",
     "grad": "gradients by torch's autograd",
+    "grad2": "second derivatives by torch's autograd",
     "module": "torch's constructor, attributes and state dict",
     "seeds": "parameters drawn from torch's generator as torch draws them",
     "factory": "the constructor takes device= and dtype=",

@@ -68,9 +68,9 @@ class Layer(NamedTuple):
     W_hr: Tensor | None
 
 
-def layer_weights(case: Case, weights: Mapping[str, Tensor]) -> list[Layer]:
+def layer_weights(case: Case, weights: Mapping[str, Any]) -> list[Layer]:
     """The float64 weights of every layer and direction, in the order of the states."""
-    wide = {name: value.detach().cpu().double() for name, value in weights.items()}
+    wide = {name: _wide(value) for name, value in weights.items()}
     return [
         Layer(
             wide[f"weight_ih{suffix}"],
@@ -81,6 +81,11 @@ def layer_weights(case: Case, weights: Mapping[str, Tensor]) -> list[Layer]:
         )
         for suffix in case.suffixes()
     ]
+
+
+def _wide(value: Any) -> Any:
+    """A tensor in float64; a weight whose gradient is asked for as it is."""
+    return value.detach().cpu().double() if isinstance(value, Tensor) else value
 
 
 def linear(x: Number, W: Tensor, b: Tensor | None) -> Number:
@@ -129,7 +134,7 @@ def concatenate(parts: list[Number]) -> Number:
 
 def run(
     case: Case,
-    weights: Mapping[str, Tensor],
+    weights: Mapping[str, Any],
     x: Number,
     state: tuple[Number, ...],
     carry: Callable[[Number], Number] = lambda number: number,
