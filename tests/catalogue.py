@@ -16,6 +16,7 @@ import torch
 
 from rnnspec import axes, clauses, scopes
 from rnnspec.case import Case
+from rnnspec.notation import DTYPES
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Clause:
     def cases(self, dtype: torch.dtype, scope: str = "core") -> list[Case]:
         """Its cases of a scope in one dtype; of full without the further seeds."""
         return axes.built(self.entries(scope), dtype)
+
+    def named(self, *others: torch.dtype) -> list[Case]:
+        """Its cases of core that name a dtype, and none of the others."""
+        return axes.named(self.entries("core"), [d for d in DTYPES.values() if d not in others])
 
     @property
     def fixtures(self) -> tuple[str, ...]:

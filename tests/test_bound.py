@@ -12,10 +12,12 @@ from torch import Tensor
 
 from loops import Adversary
 from loops import run as loop
+from mutants import MUTANTS, precision
 from rnnspec import bound, reference
 from rnnspec.affine import Affine, Rounding
 from rnnspec.axes import MODES, built, cases, each
 from rnnspec.case import Case
+from rnnspec.implementation import DropIn, Network
 from rnnspec.notation import DTYPES, UNIT_ROUNDOFF, dtype_name
 from rnnspec.reference import Result
 from ways import HALF, WAYS, by_torch
@@ -169,3 +171,17 @@ def test_a_function_of_all_that_a_number_may_be(
         there = function(centre + reach * torch.stack([left, right]))
         allowed = answer.radius + 1e-14 * (1 + there.abs())  # this test's own rounding
         assert bool(((there - answer.center).abs() <= allowed).all())
+
+
+@pytest.mark.parametrize("mode", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("digits", [precision.to_tf32, precision.cut_to_tf32])
+def test_products_of_tf32(mode: str, digits: Callable[[Tensor], Tensor]) -> None:
+    """With 10 digits of the factors results are within the bound of TF32, and beyond float32's."""
+    case = Case(mode, L=2, bidirectional=True)
+    cls = type("Tf32", (MUTANTS[f"{mode}Tf32Products"].cls,), {"factor": staticmethod(digits)})
+    found = Network(DropIn("tf32", {mode: cls}), case, torch.device("cpu"))(case.input, case.state)
+    bounds = [
+        bound.predicted(case, case.weights, case.input, case.state or case.zeros, unit)
+        for unit in (Rounding.of_tf32(), Rounding.of(torch.float32))
+    ]
+    assert headroom(found, *bounds[0]) <= 1 < headroom(found, *bounds[1])

@@ -15,9 +15,9 @@ import plain
 from rnnspec import loading
 from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
-from rnnspec.implementation import DropIn, Implementation, Network, Run, Without
+from rnnspec.implementation import Amended, DropIn, Implementation, Network, Run
 from rnnspec.loading import Unusable, load, mode_of
-from rnnspec.notation import CLAIMS, MODES
+from rnnspec.notation import CLAIMS, MODES, OPTIONAL
 
 CPU = torch.device("cpu")
 
@@ -190,12 +190,21 @@ class TestClaims:
     def test_a_drop_in_claims_all_but_torchs_own_classes(self) -> None:
         found = load("plain")
         for mode in MODES:
-            assert set(found.unclaimed(mode)) == {"messages"}
-            assert found.claimed(mode) == set(CLAIMS) - {"messages"}
+            assert set(found.unclaimed(mode)) == {"messages"} | OPTIONAL.keys()
+            assert found.claimed(mode) == set(CLAIMS) - {"messages"} - OPTIONAL.keys()
+
+    def test_a_class_claims_what_its_attribute_names(self) -> None:
+        traced = type("Traced", (plain.LSTM,), {"claims": ("trace", "vmap")})
+        found = DropIn("mine", {"LSTM": traced, "GRU": plain.GRU})
+        assert found.claimed("LSTM") & OPTIONAL.keys() == {"trace", "vmap"}
+        assert found.claimed("GRU") & OPTIONAL.keys() == set()
+        assert found.unclaimed("GRU")["trace"] == (
+            "claimed by a class attribute claims = {'trace'} or --rnn-with trace"
+        )
 
     def test_what_a_constructor_refuses_is_not_claimed(self) -> None:
         found = DropIn("mine", {"LSTM": Refusing})
-        assert dict(found.unclaimed("LSTM")) == {
+        assert {c: why for c, why in found.unclaimed("LSTM").items() if c not in OPTIONAL} == {
             "messages": "exception classes are torch's own",
             "bidirectional": "its constructor raises NotImplementedError: one direction only",
             "proj": "its constructor does not know proj_size=",
@@ -216,11 +225,17 @@ class TestClaims:
         assert set(Own().unclaimed("LSTM")) == set(CLAIMS) - {"hx"}
 
     def test_without(self) -> None:
-        less = Without(load("plain"), frozenset({"packed", "proj"}))
+        less = Amended(load("plain"), without=frozenset({"packed", "proj"}))
         assert less.name == "plain"
-        assert less.claimed("LSTM") == set(CLAIMS) - {"messages", "packed", "proj"}
+        assert less.claimed("LSTM") == set(CLAIMS) - {"messages", "packed", "proj"} - OPTIONAL.keys()
         assert less.unclaimed("LSTM")["packed"] == "given up by --rnn-without"
         assert "messages" in less.unclaimed("LSTM")
+
+    def test_with(self) -> None:
+        more = Amended(load("plain"), frozenset({"vmap", "trace"}), without=frozenset({"trace"}))
+        assert more.claimed("LSTM") & OPTIONAL.keys() == {"vmap"}
+        assert more.unclaimed("LSTM")["trace"] == "given up by --rnn-without"
+        assert "vmap" not in more.unclaimed("LSTM")
 
 
 def network(found: Implementation, **options: Any) -> Network:
@@ -260,7 +275,7 @@ class TestRefusals:
         self, less: frozenset[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(torch.nn.LSTM, "forward", Refusing.forward)
-        found = Without(load("torch.nn"), less) if less else load("torch.nn")
+        found = Amended(load("torch.nn"), without=less) if less else load("torch.nn")
         refusing = network(found, dtype=torch.float64)
         with pytest.raises((NotImplementedError, NotClaimed)) as caught:
             refusing(refusing.case.input, refusing.case.state)

@@ -87,6 +87,7 @@ BAD_OPTIONS = {
     "--rnn-device=abacus": "--rnn-device: 'abacus' cannot be used here",
     "--rnn-device=meta:x": "write one of ['cpu'",
     "--rnn-dtype=float8": "--rnn-dtype: 'float8' is not one of float64, float32",
+    "--rnn-with=vmaps": "--rnn-with: 'vmaps' is not one of layers, bidirectional",
     "--rnn-without=pack": "--rnn-without: 'pack' is not one of layers, bidirectional",
 }
 
@@ -227,6 +228,20 @@ class TestSelection:
         run = pytester.runpytest_inprocess("--rnn-dtype=bfloat16", "--rnn-device=cpu")
         run.assert_outcomes(passed=4)
         run.stdout.fnmatch_lines(["rnnspec: torch.nn on cpu; bfloat16; torch *"])
+
+    def test_a_dtype_that_a_case_names(self, pytester: pytest.Pytester) -> None:
+        """Once by default, whatever the default dtypes; else only where that dtype is asked for."""
+        named = CLAUSES.replace("@cases(LSTM)", '@cases(LSTM, each({"dtype": torch.float16}))')
+        pytester.makepyfile(test_three=f"import torch\n{named}")
+        for arguments, items in (((), 1), (("--rnn-dtype=float64",), 0), (("--rnn-dtype=float16",), 1)):
+            run = pytester.runpytest_inprocess("-k", "test_lstm", *arguments)
+            assert run.parseoutcomes().get("passed", 0) == items
+
+    def test_with(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(test_three=CLAUSES.replace('needs("packed")', 'needs("vmap")'))
+        for arguments, items in (((), 0), (("--rnn-with=trace,vmap",), 2)):
+            run = pytester.runpytest_inprocess("-k", "test_shape", "--rnn=mine:Wrong", *arguments)
+            assert run.parseoutcomes().get("passed", 0) == items
 
 
 class TestAnotherProject:

@@ -12,6 +12,7 @@ The model of arithmetic, for a dtype of unit roundoff u (half types accumulate i
 
 - a sum of products in any order, regrouped at will: gamma_n = n u / (1 - n u) of the sum of
   magnitudes, and one rounding to the dtype per partial sum that an implementation may store;
+- with TF32 the factors of those products keep 10 binary digits, rounded or cut off;
 - tanh and sigmoid: `ACTIVATION` roundings of 1, the end of their range, for any usual formula;
 - a product, a quotient, 1 - z: one rounding; (1 - z) n + z h also as n + z (h - n);
 - second-order terms: bounded by the largest second derivative, 4/(3 sqrt 3) and 1/(6 sqrt 3).
@@ -39,6 +40,10 @@ SIGMOID_CURVATURE = 1 / (6 * sqrt(3))
 ORACLE = UNIT_ROUNDOFF[torch.float64]
 
 
+TF32 = 2.0**-10
+"""The largest relative error of a factor that is cut off after 10 binary digits."""
+
+
 def gamma(n: int, u: float) -> float:
     """The relative error of n roundings in a row."""
     return n * u / (1 - n * u)
@@ -46,16 +51,22 @@ def gamma(n: int, u: float) -> float:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What one rounding of a dtype costs: when stored, when accumulated, and near zero."""
+    """What one rounding of a dtype costs: when stored, when accumulated, near zero, and on a factor."""
 
     store: float
     accumulate: float
     smallest: float
+    factor: float = 0.0
 
     @classmethod
     def of(cls, dtype: torch.dtype) -> Rounding:
         u = UNIT_ROUNDOFF[dtype]
         return cls(u + ORACLE, min(u, UNIT_ROUNDOFF[torch.float32]), SMALLEST[dtype])
+
+    @classmethod
+    def of_tf32(cls) -> Rounding:
+        """float32 with TF32 products."""
+        return replace(cls.of(torch.float32), factor=TF32)
 
     def stored(self, magnitude: Tensor, times: int = 1) -> Tensor:
         return times * (self.store * magnitude + self.smallest)
@@ -159,7 +170,7 @@ class Affine:
         mass = (now.center.abs() + now.radius) @ size
         return Affine(
             center,
-            now.slack @ size,
+            now.slack @ size + gamma(2, self.unit.factor) * mass,
             self.unit,
             None if now.spread is None else now.spread @ W,
             Sum(len(W), mass, 1, center.abs()),

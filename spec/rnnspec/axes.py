@@ -84,3 +84,8 @@ def built(entries: Sequence[Mapping[str, Any]], dtype: Any) -> list[Case]:
     """The cases of a marker in one dtype; an entry that names a dtype has no other."""
     own = [entry for entry in entries if entry.get("dtype", dtype) == dtype]
     return [Case(**{"dtype": dtype, **entry}) for entry in own]
+
+
+def named(entries: Sequence[Mapping[str, Any]], dtypes: Sequence[Any]) -> list[Case]:
+    """The cases of the entries that name one of these dtypes themselves."""
+    return [Case(**entry) for entry in entries if entry.get("dtype") in dtypes]

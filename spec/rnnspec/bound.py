@@ -44,10 +44,17 @@ class Noise:
 
 @one_thread()
 def predicted(
-    case: Case, weights: Mapping[str, Tensor], x: Tensor, state: tuple[Tensor, ...]
+    case: Case,
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    unit: Rounding | None = None,
 ) -> tuple[Result, Result]:
-    """The expected result of a network of these weights on x (T, B, I), and the bound of each element."""
-    unit = Rounding.of(case.dtype)
+    """The expected result of a network of these weights on x (T, B, I), and the bound of each element.
+
+    The roundings are those of the case's dtype, or `unit`.
+    """
+    unit = unit or Rounding.of(case.dtype)
     exact = tuple(Affine.exact(part, unit) for part in state)
     numbers = reference.run(case, weights, Affine.exact(x, unit), exact, carry=Noise())
     return numbers.map(lambda n: n.center), numbers.map(lambda n: n.radius)

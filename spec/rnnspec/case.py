@@ -102,6 +102,7 @@ class Case:
             "batch_first": self.batch_first,
             "hx": self.hx,
             "empty": 0 in (self.T, self.B),
+            "half": self.dtype in (torch.bfloat16, torch.float16),
         }
         return frozenset(name for name, needed in used.items() if needed)
 

@@ -34,7 +34,8 @@ class Listing(NamedTuple):
 def listed(markers: Iterable[pytest.Mark], network: Network) -> Listing | None:
     """The entry for a clause with these markers on this network; None if there is none.
 
-    The marker is `deviates(implementation, reason, dtype="*", case="*")`, the last two as patterns.
+    The marker is `deviates(implementation, reason, dtype="*", case="*", device="*")`, the last three as
+    patterns.
     """
     for marker in markers:
         entry = marker.kwargs
@@ -43,6 +44,7 @@ def listed(markers: Iterable[pytest.Mark], network: Network) -> Listing | None:
             (own or (entry["implementation"] == "torch.nn" and _derived(network)))
             and fnmatch(dtype_name(network.case.dtype), entry.get("dtype", "*"))
             and fnmatch(str(network.case), entry.get("case", "*"))
+            and fnmatch(network.device.type, entry.get("device", "*"))
         ):
             return Listing(str(entry["reason"]), own)
     return None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .case import Case
 from .check import Failed, NotClaimed, describe
-from .notation import CLAIMS, MODES, is_cell
+from .notation import CLAIMS, MODES, OPTIONAL, is_cell
 from .reference import Result
 from .trial import Call, current
 
@@ -74,8 +74,8 @@ KEYWORDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
 class DropIn(Implementation):
     """Classes with torch's constructor and call. They promise all that torch documents for them.
 
-    What a class refuses openly, an unknown keyword or NotImplementedError, is not claimed. `torch.nn`
-    itself may refuse nothing.
+    What a class refuses openly, an unknown keyword or NotImplementedError, is not claimed, and of
+    `notation.OPTIONAL` only what its attribute `claims` names is. `torch.nn` itself may refuse nothing.
     """
 
     def __init__(self, name: str, classes: Mapping[str, type]) -> None:
@@ -92,6 +92,8 @@ class DropIn(Implementation):
         if self.is_torch:
             return
         yield "messages", "exception classes are torch's own"
+        for claim in sorted(OPTIONAL.keys() - set(getattr(self.classes[mode], "claims", ()))):
+            yield claim, f"claimed by a class attribute claims = {{{claim!r}}} or --rnn-with {claim}"
         for claim, words in KEYWORDS.items():
             if (claim == "proj" and mode != "LSTM") or (claim == "relu" and "RNN" not in mode):
                 continue
@@ -125,21 +127,24 @@ class DropIn(Implementation):
         return self.classes[mode](*args, **options)
 
 
-class Without(Implementation):
-    """Another implementation with some of its claims given up (`--rnn-without`)."""
+class Amended(Implementation):
+    """Another implementation with `more` claims (`--rnn-with`), or `without` some of its own."""
 
-    def __init__(self, inner: Implementation, without: frozenset[str]) -> None:
-        self.inner, self.without = inner, without
+    def __init__(
+        self, inner: Implementation, more: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+    ) -> None:
+        self.inner, self.more, self.without = inner, more, without
         self.name, self.modes = inner.name, inner.modes
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 
     def claimed(self, mode: str) -> frozenset[str]:
-        return self.inner.claimed(mode) - self.without
+        return (self.inner.claimed(mode) | self.more) - self.without
 
     def unclaimed(self, mode: str) -> Mapping[str, str]:
         given_up = dict.fromkeys(sorted(self.without), "given up by --rnn-without")
-        return given_up | dict(self.inner.unclaimed(mode))
+        left = {c: why for c, why in self.inner.unclaimed(mode).items() if c not in self.more}
+        return given_up | left
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,21 @@ SMALLEST = {
 }
 """Below this a number may be flushed to zero (float16: rounded to its subnormal grid)."""
 
+OPTIONAL = {
+    "autocast": "calls under torch.autocast",
+    "compile": "torch.compile",
+    "compile_fullgraph": "torch.compile as one graph",
+    "script": "torch.jit.script",
+    "trace": "torch.jit.trace",
+    "export": "torch.export",
+    "onnx": "torch.onnx.export",
+    "vmap": "torch.vmap",
+    "jvp": "forward-mode derivatives by torch.autograd.forward_ad",
+}
+"""What torch's tools make of its modules. No class promises it by having torch's constructor and call: it
+is claimed by torch.nn, by a class whose attribute `claims` names it, and with --rnn-with.
+"""
+
 CLAIMS = {
     "layers": "num_layers above 1",
     "bidirectional": "bidirectional=True",
@@ -52,12 +67,14 @@ CLAIMS = {
     "hx": "an initial state can be given",
     "empty": "axes of size 0",
     "dropout": "dropout between layers in training",
+    "half": "bfloat16 and float16",
     "grad": "gradients by torch's autograd",
     "grad2": "second derivatives by torch's autograd",
     "module": "torch's constructor, attributes and state dict",
     "seeds": "parameters drawn from torch's generator as torch draws them",
     "factory": "the constructor takes device= and dtype=",
     "messages": "torch's own exception classes",
+    **OPTIONAL,
 }
 """What an implementation may leave unclaimed. Each claim is all or nothing, for every mode."""
 

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from . import loading
-from .implementation import Implementation, Without
+from .implementation import Amended, Implementation
 from .loading import Unusable
-from .notation import CLAIMS, DTYPES
+from .notation import CLAIMS, DTYPES, OPTIONAL
 from .scopes import SCOPES, Scope
+
+DEFAULT = ("float32", "float64")
+"""The dtypes in which the specification is tried."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -20,6 +23,13 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help="what to check: torch.nn (default), module[:attribute], MODE=module:Class; repeatable",
+    )
+    group.addoption(
+        "--rnn-with",
+        action="append",
+        default=[],
+        metavar="CLAIMS",
+        help=f"claims to make beside an implementation's own, comma-separated: {', '.join(OPTIONAL)}",
     )
     group.addoption(
         "--rnn-without",
@@ -63,17 +73,17 @@ def names(config: pytest.Config) -> list[str]:
 
 
 def implementations(config: pytest.Config) -> list[Implementation]:
-    """The implementations, without the claims that are given up.
+    """The implementations, with the claims that are made for them and without those that are given up.
 
     Raises:
         pytest.UsageError: a name or a claim is none.
     """
-    without = _claims(config.getoption("rnn_without"))
+    more, without = (_claims(config, option) for option in ("--rnn-with", "--rnn-without"))
     try:
         found = [loading.load(name) for name in names(config)]
     except Unusable as error:
         raise pytest.UsageError(f"--rnn: {error}") from error
-    return [Without(one, without) for one in found] if without else found
+    return [Amended(one, more, without) for one in found] if more or without else found
 
 
 def devices(config: pytest.Config) -> list[torch.device]:
@@ -91,8 +101,14 @@ def dtypes(config: pytest.Config) -> list[torch.dtype]:
     Raises:
         pytest.UsageError: one is not of `notation.DTYPES`.
     """
-    given = config.getoption("rnn_dtype") or ("float32", "float64")
+    given = config.getoption("rnn_dtype") or DEFAULT
     return [_dtype(name) for name in dict.fromkeys(given)]
+
+
+def further(config: pytest.Config) -> list[torch.dtype]:
+    """Where nothing else is asked for: the other dtypes, for the cases that name their dtype."""
+    given = config.getoption("rnn_dtype")
+    return [] if given else [dtype for name, dtype in DTYPES.items() if name not in DEFAULT]
 
 
 def scope(config: pytest.Config) -> Scope:
@@ -143,9 +159,9 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _claims(values: list[str]) -> frozenset[str]:
-    names = [name.strip() for value in values for name in value.split(",")]
+def _claims(config: pytest.Config, option: str) -> frozenset[str]:
+    names = [name.strip() for value in config.getoption(option) for name in value.split(",")]
     for name in names:
         if name not in CLAIMS:
-            raise pytest.UsageError(f"--rnn-without: {name!r} is not one of {', '.join(CLAIMS)}")
+            raise pytest.UsageError(f"{option}: {name!r} is not one of {', '.join(CLAIMS)}")
     return frozenset(names)

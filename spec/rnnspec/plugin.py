@@ -54,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     scope = options.scope(config)
     refuse_update(config, options.names(config), [str(device) for device in devices], scope)
     asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
-    run = Run([(s, d) for s in subjects for d in devices], options.dtypes(config), scope, asked)
+    pairs = [(s, d) for s in subjects for d in devices]
+    run = Run(pairs, options.dtypes(config), scope, asked, options.further(config))
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
@@ -74,6 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     run, fixed = metafunc.config.stash[RUN], "recorded" in metafunc.fixturenames
     entries = scopes.chosen(metafunc.definition.iter_markers("cases"), run.scope.name)
     found = [case for dtype in run.dtypes for case in axes.built(entries, dtype)]
+    found += axes.named(entries, run.further)
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects

@@ -31,6 +31,7 @@ class Run:
     dtypes: list[torch.dtype]
     scope: Scope
     asked: bool
+    further: list[torch.dtype] = field(default_factory=list)
     rows: list[result.Row] = field(default_factory=list)
     norms: dict[str, str] = field(default_factory=dict)
     expected: int = 0

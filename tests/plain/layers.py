@@ -158,7 +158,8 @@ class Layers(Step):
         for x in xs[::-1] if reverse else xs:
             new = self.step(x, tuple(s[: len(x)] for s in state), w)
             ys.append(new[0])
-            state = tuple(torch.cat([n, s[len(x) :]]) for n, s in zip(new, state, strict=True))
+            rest = [s[len(x) :].to(n.dtype) for n, s in zip(new, state, strict=True)]
+            state = tuple(torch.cat(both) for both in zip(new, rest, strict=True))
         return ys[::-1] if reverse else ys, state
 
     def join(self, *ways: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..check import Evidence
-from ..implementation import DropIn, Network, Without
+from ..implementation import Amended, DropIn, Network
 from ..trial import Call
 from .chain import Deviation, choices, located, taken_apart
 from .drawing import drawing, suffixed
@@ -89,7 +89,7 @@ class Script:
     def cls(self, network: Network) -> str:
         """The class under test, imported; torch's in place of what is no class."""
         implementation, mode = network.implementation, network.case.mode
-        if isinstance(implementation, Without):
+        if isinstance(implementation, Amended):
             implementation = implementation.inner
         name, line = f"torch.nn.{mode}", ""
         if not isinstance(implementation, DropIn) or type(implementation).build != DropIn.build:
