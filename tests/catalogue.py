@@ -60,7 +60,7 @@ class Clause:
 
     def mentions(self, name: str) -> bool:
         """Whether the clause, or a helper in its chapter that it calls, uses a name."""
-        return name in set(_names(self.function, set()))
+        return name in set(_names(inspect.unwrap(self.function), set()))
 
 
 def _names(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:

@@ -127,6 +127,7 @@ def test_the_body_ends_in_a_verb(clause: Clause) -> None:
 
 def speaks(function: Any, seen: set[str]) -> bool:
     """Whether a verb is reached whatever the case is: at the top level, in a loop or a `with`."""
+    function = inspect.unwrap(function)
     (tree,) = ast.parse(inspect.getsource(function).lstrip()).body
     assert isinstance(tree, ast.FunctionDef)
     return any(is_verb(call, function, seen) for call in unconditional(tree.body))

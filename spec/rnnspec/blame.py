@@ -16,7 +16,7 @@ from .reproduce import script
 from .trial import Trial
 
 KIT = Path(__file__).parent
-OURS = (KIT / "clauses", KIT / "implementation.py")
+OURS = (KIT / "clauses", KIT / "implementation.py", KIT / "renewed.py")
 """Where an exception is the implementation's doing: in a clause that looks at it, in the seam."""
 
 
@@ -51,7 +51,8 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
         message = f"raised {type(error).__name__}: {error}\n" + _last_lines(error)
     else:
         return Verdict("ERROR", f"{type(error).__name__}: {error}", _whole(error))
-    return Verdict("FAIL", message, _with_reproducer(message, error, trial, network))
+    message += f"\n{trial.example}" if trial.example else ""
+    return Verdict("FAIL", message, _with_reproducer(message, error, trial, trial.drawn or network))
 
 
 def _is_the_implementations(tb: TracebackType | None) -> bool:

@@ -20,13 +20,28 @@ class Call:
     result: Any = None
 
 
+@dataclass(frozen=True)
+class Search:
+    """How a clause about all sizes goes on after the examples of every run (see `explore`)."""
+
+    seconds: float = 0.0
+    seed: int = 0
+    shrinks: bool = True
+
+
 @dataclass
 class Trial:
-    """`headroom` is the worst error ÷ bound so far, `spent` the seconds inside the implementation."""
+    """`headroom` is the worst error ÷ bound so far, `spent` the seconds inside the implementation.
 
+    Where networks are drawn, `drawn` is the last of them, and `example` says which has failed.
+    """
+
+    search: Search = Search()
     headroom: float | None = None
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     calls: list[Call] = field(default_factory=list)
+    drawn: Any = None
+    example: str = ""
 
     def note(self, headroom: float) -> None:
         self.headroom = max(headroom, self.headroom or 0.0)
@@ -41,9 +56,9 @@ def current() -> Trial:
 
 
 @contextmanager
-def trying() -> Iterator[Trial]:
+def trying(search: Search = Search()) -> Iterator[Trial]:
     """While a clause runs."""
-    trial = Trial()
+    trial = Trial(search)
     token = _current.set(trial)
     try:
         yield trial

@@ -33,6 +33,7 @@ CHAPTERS = {
     "PAD": "packing and padding",
     "PCK": "variable length",
     "ALG": "algebra",
+    "ANY": "any size",
     "GRD": "gradients",
     "MOD": "modes of execution",
     "DRP": "dropout",
