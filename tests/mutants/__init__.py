@@ -2,6 +2,7 @@
 
 from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     algebra,
+    any_size,
     batch,
     cells,
     determinism,

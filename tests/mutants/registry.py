@@ -19,6 +19,8 @@ ONLY = {
     "LSTM": ("LSTM", "LSTMCell"),
     **dict.fromkeys(("SHP", "SEQ", "LAY", "STK", "BID"), LAYERS),
     "SEQ-6": (*LAYERS, *CELLS),
+    **dict.fromkeys(("GRD-2", "GRD-4", "GRD-5", "GRD-18"), LAYERS),
+    **dict.fromkeys(("GRD-6", "GRD-17"), ("LSTM", "LSTMCell")),
     "PAR-4": ("GRU", "LSTM", "GRUCell", "LSTMCell"),
     **dict.fromkeys(("PAR-8", "INI-6", "SEQ-8", "LAY-6", "BAT-5"), ("RNN",)),
 }

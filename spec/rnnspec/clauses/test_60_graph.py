@@ -24,7 +24,6 @@ def _zero(part, what):
 @pytest.mark.clause(id="GRD-8", level="MUST", source=EQUATIONS)
 @pytest.mark.needs("grad")
 @cases(MODES, each({}, {"L": 2}, {"T": 19, "B": 2, "H": 5}))
-@cases(CELLS)
 def test_no_gradient_from_the_past_to_the_future(rnn, case):
     """output[t] gives no gradient to x[s] for s > t, and one to x[t]."""
     asked = leaves(rnn)

@@ -1,0 +1,484 @@
+"""Chapter 60: what backward gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+import plain
+from mutants.registry import CELLS, LAYERS, mutant
+from plain import State, Weights
+
+Change = Callable[[Tensor], Tensor]
+
+
+def warped(t: Tensor, change: Change) -> Tensor:
+    """The same number with another gradient."""
+    if not t.requires_grad:
+        return t
+    t = t.view_as(t)
+    t.register_hook(change)  # type: ignore[no-untyped-call]
+    return t
+
+
+class WrongWeights(plain.Step):
+    """Right values, and a wrong gradient for some weight."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        return self.wrong(super().weights(layer, direction), (layer, direction))
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-1", "GRD-7", "GRD-11", "GRD-20", "GRD-21"))
+class RecurrentGradientMissing(WrongWeights):
+    """Backward gives weight_hh no gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w._replace(weight_hh=w.weight_hh.detach())
+
+
+@mutant("RNN", "RNNCell", dies_of=("GRD-1", "GRD-2"))
+class RecurrentGradientTransposed(WrongWeights):
+    """The gradient of weight_hh is transposed."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w._replace(weight_hh=warped(w.weight_hh, lambda g: g.T))
+
+
+@mutant("LSTM", "LSTMCell", "GRU", "GRUCell", dies_of=("GRD-1",))
+class GateGradientsExchanged(WrongWeights):
+    """The gradients of the first two gate blocks of weight_ih are exchanged."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        def exchanged(g: Tensor) -> Tensor:
+            first, second, *rest = g.chunk(len(self.order))
+            return torch.cat([second, first, *rest])
+
+        return w._replace(weight_ih=warped(w.weight_ih, exchanged))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-1", "GRD-2"))
+class RecurrentGradientOff(WrongWeights):
+    """The gradient of weight_hh is 1e-4 too large."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w._replace(weight_hh=warped(w.weight_hh, lambda g: 1.0001 * g))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-1",))
+class BiasGradientOffInFloat32(WrongWeights):
+    """In float32 the gradient of bias_hh is 1e-4 too small."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        if w.bias_hh is None or w.bias_hh.dtype != torch.float32:
+            return w
+        return w._replace(bias_hh=warped(w.bias_hh, lambda g: 0.9999 * g))
+
+
+@mutant(*LAYERS, dies_of=("GRD-1",))
+class DeepReverseGradientMissing(WrongWeights):
+    """The reverse direction of the second layer gets no gradient for weight_ih."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w._replace(weight_ih=w.weight_ih.detach()) if place == (1, 1) else w
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-1",))
+class UnitsPast32WithoutGradient(WrongWeights):
+    """Units past the 32nd get no gradient for bias_ih."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        if w.bias_ih is None or self.hidden_size <= 32:
+            return w
+
+        def cut(g: Tensor) -> Tensor:
+            blocks = [torch.cat([b[:32], 0 * b[32:]]) for b in g.chunk(len(self.order))]
+            return torch.cat(blocks)
+
+        return w._replace(bias_ih=warped(w.bias_ih, cut))
+
+
+@mutant("LSTM", dies_of=("GRD-1",))
+class ProjectionGradientMissing(WrongWeights):
+    """The projection gets no gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w if w.weight_hr is None else w._replace(weight_hr=w.weight_hr.detach())
+
+
+@mutant(*LAYERS, dies_of=("GRD-16",))
+class EvaluationWithoutRecurrentGradient(WrongWeights):
+    """In evaluation mode weight_hh gets half its gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w if self.training else w._replace(weight_hh=warped(w.weight_hh, lambda g: 0.5 * g))
+
+
+@mutant(*CELLS, dies_of=("GRD-16",))
+class EvaluationGradientOff(WrongWeights):
+    """In evaluation mode the gradient of weight_ih is one percent too large."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w if self.training else w._replace(weight_ih=warped(w.weight_ih, lambda g: 1.01 * g))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-12",))
+class SecondDerivativeCut(WrongWeights):
+    """The gradient of weight_ih cannot be differentiated in turn."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w._replace(weight_ih=warped(w.weight_ih, Tensor.detach))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-20",))
+class OneFrozenAllFrozen(WrongWeights):
+    """Where one weight of a step is frozen, none of the others gets a gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        every = [t for t in w if t is not None]
+        some = any(t.requires_grad for t in every) and not all(t.requires_grad for t in every)
+        return w.each(Tensor.detach) if some else w
+
+
+@mutant(*LAYERS, dies_of=("GRD-20",))
+class ThawedByTheCall(plain.Layers):
+    """A call makes every parameter require grad again."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters()):
+            self.requires_grad_(True)
+        return super().forward(input, hx)
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-11",))
+class WorkspaceConsumed(WrongWeights):
+    """A second backward through one graph finds the workspace of weight_hh empty."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        times = [0]
+
+        def once(g: Tensor) -> Tensor:
+            times[0] += 1
+            return g if times[0] == 1 else 0 * g
+
+        return w._replace(weight_hh=warped(w.weight_hh, once))
+
+
+@mutant(*LAYERS, dies_of=("GRD-21",))
+class LatestCallAlone(WrongWeights, plain.Layers):
+    """Of all calls that use weight_ih only the latest gives it a gradient."""
+
+    calls = 0
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        self.calls += 1
+        return super().forward(input, hx)
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        mine = self.calls
+        return w._replace(weight_ih=warped(w.weight_ih, lambda g: g if self.calls == mine else 0 * g))
+
+
+class WrongLayer(plain.Layers):
+    """Right values, and a wrong gradient through the steps of a layer."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        return super().step(x, self.before(state), w)
+
+    def before(self, state: State) -> State:
+        return state
+
+
+@mutant("LSTM", dies_of=("GRD-1", "GRD-6", "GRD-4"))
+class CellPathCut(WrongLayer):
+    """No gradient flows along the cell state."""
+
+    def before(self, state: State) -> State:
+        return (state[0], state[1].detach())
+
+
+@mutant(*LAYERS, dies_of=("GRD-1",))
+class TruncatedAt16(plain.Layers):
+    """Backpropagation ends sixteen steps back."""
+
+    def layer(
+        self, xs: list[Tensor], state: State, w: Weights, place: tuple[int, int]
+    ) -> tuple[list[Tensor], State]:
+        if len(xs) <= 16 or place[1]:
+            return super().layer(xs, state, w, place)
+        head, middle = super().layer(xs[:-16], state, w, place)
+        tail, final = super().layer(xs[-16:], tuple(s.detach() for s in middle), w, place)
+        return head + tail, final
+
+
+@mutant(*LAYERS, dies_of=("GRD-4",))
+class OneStepWithoutState(plain.Layers):
+    """A call of one step gives its initial state no gradient."""
+
+    def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
+        if hx is not None and input.dim() == 3 and input.shape[0] == 1:
+            hx = hx.detach() if isinstance(hx, Tensor) else tuple(s.detach() for s in hx)
+        return super().padded(input, hx)
+
+
+@mutant(*LAYERS, dies_of=("GRD-5", "GRD-7"))
+class FinalStateDetached(plain.Layers):
+    """h_n has no gradient."""
+
+    def final_states(self, finals: list[State]) -> State:
+        h, *c = super().final_states(finals)
+        return (h.detach(), *c)
+
+
+@mutant(*LAYERS, dies_of=("GRD-5",))
+class ReverseFinalStateTwice(plain.Layers):
+    """The gradient of the reverse direction's h_n is counted twice."""
+
+    def final_states(self, finals: list[State]) -> State:
+        h, *c = super().final_states(finals)
+        if self.bidirectional:
+            h = warped(h, lambda g: torch.stack([g[k] * (1 + k % 2) for k in range(len(g))]))
+        return (h, *c)
+
+
+@mutant("LSTM", dies_of=("GRD-6", "GRD-7"))
+class FinalCellStateDetached(plain.Layers):
+    """c_n has no gradient."""
+
+    def final_states(self, finals: list[State]) -> State:
+        h, c = super().final_states(finals)
+        return (h, c.detach())
+
+
+@mutant("LSTM", "LSTMCell", dies_of=("GRD-6", "GRD-17"))
+class OutputGateReadsCellGradient(plain.Step):
+    """The gradient of c reaches the output gate as if c were multiplied by it."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        h, c = super().step(x, state, w)
+        o = self.gates(plain.steps.affine(x, w.weight_ih, w.bias_ih))["o"].sigmoid()
+        return h, c + (o - o.detach())
+
+
+class Heads(torch.autograd.Function):
+    """Two heads, of which the second is forgotten where both are in the loss."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        return y.view_as(y), h.view_as(h)
+
+    @staticmethod
+    def backward(ctx: Any, *g: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        return (g[0], g[1]) if g[0] is None else (g[0], None)
+
+
+@mutant(*LAYERS, dies_of=("GRD-7", "GRD-1"))
+class OutputOverwritesState(plain.Layers):
+    """Where the loss is on output and h_n, the gradient of output overwrites that of h_n."""
+
+    def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
+        output, (h, *c) = super().padded(input, hx)
+        output, h = Heads.apply(output, h)  # type: ignore[no-untyped-call]
+        return output, (h, *c)
+
+
+class WrongInput(plain.Layers):
+    """Right values, and a wrong gradient of the input (T, B, I)."""
+
+    def run(self, xs: list[Tensor], state: State) -> tuple[list[Tensor], State]:
+        if len({len(x) for x in xs}) > 1:
+            return super().run(xs, state)
+        return super().run(list(warped(torch.stack(xs), self.moved)), state)
+
+    def moved(self, g: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, dies_of=("GRD-8", "GRD-1"))
+class GradientOneStepLate(WrongInput):
+    """The gradient of x[t] is given to x[t + 1]."""
+
+    def moved(self, g: Tensor) -> Tensor:
+        return g.roll(1, 0)
+
+
+@mutant(*LAYERS, dies_of=("GRD-19", "GRD-1"))
+class GradientsOfRowsMixed(WrongInput):
+    """Backward averages the input's gradient over the rows."""
+
+    def moved(self, g: Tensor) -> Tensor:
+        return g.mean(1, keepdim=True).expand_as(g)
+
+
+@mutant(*LAYERS, dies_of=("GRD-19",))
+class RowsPast32Shifted(WrongInput):
+    """Past 32 rows the gradients of the rows are one row off."""
+
+    def moved(self, g: Tensor) -> Tensor:
+        return g.roll(1, 1) if g.shape[1] > 32 else g
+
+
+@mutant(*CELLS, dies_of=("GRD-19", "GRD-1"))
+class CellGradientsOfRowsMixed(plain.Cell):
+    """Backward averages the input's gradient over the rows."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        return super().step(warped(x, lambda g: g.mean(0, keepdim=True).expand_as(g)), state, w)
+
+
+@mutant(*LAYERS, dies_of=("GRD-9",))
+class DetachedStateRemembered(plain.Layers):
+    """A state that equals the last one returned is taken from inside, graph and all."""
+
+    kept: State | None = None
+
+    def enter_state(self, state: State, batched: bool) -> State:
+        same = self.kept and all(torch.equal(a, b) for a, b in zip(state, self.kept, strict=True))
+        return self.kept if same and self.kept else super().enter_state(state, batched)
+
+    def leave_state(self, state: State, batched: bool) -> State:
+        self.kept = state if torch.is_grad_enabled() else None
+        return super().leave_state(state, batched)
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-10",))
+class GraphOnlyForTheInput(plain.Step):
+    """Where the input does not require grad, nothing is recorded."""
+
+    def __call__(self, input: Any, hx: Any = None) -> Any:
+        data = input.data if isinstance(input, PackedSequence) else input
+        with torch.set_grad_enabled(torch.is_grad_enabled() and data.requires_grad):
+            return super().__call__(input, hx)
+
+
+@mutant(*LAYERS, dies_of=("GRD-10",))
+class AlwaysRequiresGrad(plain.Layers):
+    """The output requires grad whatever was given."""
+
+    def result(self, output: Any, state: State) -> tuple[Any, Any]:
+        if isinstance(output, Tensor) and torch.is_grad_enabled() and not output.requires_grad:
+            output = output.requires_grad_()
+        return super().result(output, state)
+
+
+class Fused(torch.autograd.Function):
+    """A whole step by a kernel of its own, which computes it again to go back.
+
+    What it keeps, it keeps without autograd's watch.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, net: Any, names: tuple[str, ...], *given: Tensor) -> tuple[Tensor, ...]:
+        ctx.net, ctx.names, ctx.kept = net, names, given
+        with torch.no_grad():
+            return tuple(Fused.compute(net, names, given))
+
+    @staticmethod
+    def compute(net: Any, names: tuple[str, ...], given: tuple[Tensor, ...]) -> State:
+        states = len(given) - 1 - len(names)
+        w = Weights(**dict(zip(names, given[1 + states :], strict=True)))
+        new: State = net.plain_step(given[0], given[1 : 1 + states], w)
+        return new
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        kept = ctx.net.on_the_way_back(ctx)
+        fresh = tuple(t.detach().requires_grad_() for t in kept)
+        with torch.enable_grad():
+            new = Fused.compute(ctx.net, ctx.names, fresh)
+        found = torch.autograd.grad(new, fresh, gradients, allow_unused=True)
+        return (
+            None,
+            None,
+            *(torch.zeros_like(t) if g is None else g for t, g in zip(fresh, found, strict=True)),
+        )
+
+
+class ByKernel(plain.Step):
+    """Each step by `Fused`."""
+
+    def plain_step(self, x: Tensor, state: State, w: Weights) -> State:
+        return super().step(x, state, w)
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        named = {name: t for name, t in w._asdict().items() if t is not None}
+        new: State = Fused.apply(self, tuple(named), x, *state, *named.values())  # type: ignore[no-untyped-call]
+        return new
+
+    def on_the_way_back(self, ctx: Any) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-14", "GRD-12"))
+class SavedWithoutWatch(ByKernel):
+    """What a kernel keeps for backward has no version counter, and no second derivative."""
+
+    def on_the_way_back(self, ctx: Any) -> tuple[Tensor, ...]:
+        kept: tuple[Tensor, ...] = ctx.kept
+        return kept
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-15",))
+class SecondBackwardFromZeros(ByKernel):
+    """A second backward through a kernel finds what it kept overwritten with zeros, and says nothing."""
+
+    def on_the_way_back(self, ctx: Any) -> tuple[Tensor, ...]:
+        kept: tuple[Tensor, ...] = ctx.kept
+        ctx.kept = tuple(torch.zeros_like(t) for t in kept)
+        return kept
+
+
+class WrongPacked(plain.Layers):
+    """Right values, and a wrong gradient of a packed batch."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        if hx is not None:
+            warp = self.warp(input)
+            hx = warped(hx, warp) if isinstance(hx, Tensor) else tuple(warped(s, warp) for s in hx)
+        return super().packed(input, hx)
+
+    def warp(self, input: PackedSequence) -> Change:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, dies_of=("GRD-2",))
+class StateGradientInSortedOrder(WrongPacked):
+    """The gradient of a packed batch's initial state is left in sorted order."""
+
+    def warp(self, input: PackedSequence) -> Change:
+        order = input.sorted_indices
+        return lambda g: g if order is None else g.index_select(1, order)
+
+
+@mutant(*LAYERS, dies_of=("GRD-18",))
+class EqualLengthsOff(WrongPacked):
+    """Where all packed lengths are equal, the gradient of the initial state is doubled."""
+
+    def warp(self, input: PackedSequence) -> Change:
+        equal = len(set(input.batch_sizes.tolist())) == 1
+        return lambda g: 2 * g if equal else g
+
+
+@mutant(*LAYERS, dies_of=("GRD-2", "GRD-18"))
+class PackedBiasGradientMissing(plain.Layers):
+    """A packed batch gives bias_hh no gradient."""
+
+    off = False
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        self.off = True
+        try:
+            return super().packed(input, hx)
+        finally:
+            self.off = False
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        return w._replace(bias_hh=w.bias_hh.detach()) if self.off and w.bias_hh is not None else w
