@@ -94,11 +94,18 @@ def step(case: Case, way: Way, w: Weights, x: Tensor, state: State) -> State:
     return (way.product(h, w["weight_hr"]) if case.P else h), c
 
 
-def run(case: Case, way: Way) -> Result:
-    """The case's network, its numbers and its result in the case's dtype."""
+def numbers(case: Case) -> dict[str, Tensor]:
+    """The case's own, by name."""
+    states = dict(zip(("h_0", "c_0"), case.state or case.zeros, strict=False))
+    return {"input": case.input, **states, **case.weights}
+
+
+def run(case: Case, way: Way, given: Weights | None = None) -> Result:
+    """The case's network and its result in the case's dtype, by default of its own numbers."""
     inside = way.wide or case.dtype
     between = inside if way.loose else case.dtype
-    x, final = case.input, []
+    given = given or numbers(case)
+    x, final = given["input"], []
     for layer in range(case.L):
         halves = []
         for d in range(case.D):
@@ -106,10 +113,10 @@ def run(case: Case, way: Way) -> Result:
             suffix = list(case.suffixes())[number]
             w = {
                 name.removesuffix(suffix): value.to(inside)
-                for name, value in case.weights.items()
-                if name.endswith(suffix)
+                for name, value in given.items()
+                if name in case.weights and name.endswith(suffix)
             }
-            now = tuple(part[number] for part in case.state or case.zeros)
+            now = tuple(given[name][number] for name in ("h_0", "c_0") if name in given)
             hidden = []
             for x_t in x.flip(0) if d else x:
                 after = step(case, way, w, x_t.to(inside), tuple(part.to(inside) for part in now))

@@ -199,7 +199,7 @@ def _waves(like: Tensor) -> Tensor:
     return (steps / 8).to(like.dtype).reshape(like.shape)
 
 
-class _Attached:
+class Attached:
     """A weight that the oracle is to leave in autograd's graph."""
 
     def __init__(self, value: Tensor) -> None:
@@ -218,5 +218,5 @@ def curvature(case: Case) -> Gradients:
     given = dict(zip(("input", "h_0", "c_0"), (case.input, *(case.state or case.zeros)), strict=False))
     asked = {name: part.double().requires_grad_() for name, part in (given | dict(case.weights)).items()}
     start = tuple(asked[name] for name in given if name != "input")
-    weights = {name: _Attached(asked[name]) for name in case.weights}
+    weights = {name: Attached(asked[name]) for name in case.weights}
     return second(reference.run(case, weights, asked["input"], start), weighing(case), asked)
