@@ -39,7 +39,14 @@ class Failed(AssertionError):
 
 
 class NotClaimed(pytest.skip.Exception):  # type: ignore[name-defined,misc]
-    """The implementation does not promise what the clause needs."""
+    """The implementation does not promise what the clause needs: `claim`, or a call that it `refused`.
+
+    With neither the clause does not apply to what is tried.
+    """
+
+    def __init__(self, message: str, claim: str | None = None, refused: bool = False) -> None:
+        super().__init__(message)
+        self.claim, self.refused = claim, refused
 
 
 def agrees(

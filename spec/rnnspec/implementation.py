@@ -169,7 +169,7 @@ class Network:
         for name in sorted({*names, *self.case.needs}):
             if not self.claims(name):
                 why = self.implementation.unclaimed(self.case.mode).get(name, "")
-                raise NotClaimed(f"{name} ({CLAIMS[name]}) is not claimed: {why}")
+                raise NotClaimed(f"{name} ({CLAIMS[name]}) is not claimed: {why}", claim=name)
 
     def but(self, weights: Mapping[str, Tensor] | None = None, **changes: Any) -> Network:
         """Another network: the case changed, or some weights replaced.
@@ -293,6 +293,6 @@ class Network:
         except NotImplementedError as error:
             if getattr(self.implementation, "is_torch", False):
                 raise
-            raise NotClaimed(f"refused with NotImplementedError: {error}") from error
+            raise NotClaimed(f"refused with NotImplementedError: {error}", refused=True) from error
         finally:
             current().spent[what] += time.perf_counter() - start

@@ -9,6 +9,7 @@ from . import loading
 from .implementation import Amended, Implementation
 from .loading import Unusable
 from .notation import CLAIMS, DTYPES, OPTIONAL
+from .profiles import PROFILES, Profile
 from .scopes import SCOPES, Scope
 
 DEFAULT = ("float32", "float64")
@@ -62,6 +63,13 @@ def add(parser: pytest.Parser) -> None:
         default=[],
         metavar="SEED",
         help="try every case with this seed, not with its own; repeatable",
+    )
+    group.addoption(
+        "--rnn-profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"only the rows of a profile, and whether it is met: {', '.join(PROFILES)}; repeatable",
     )
     group.addoption("--rnn-results", metavar="FILE", help="write the rows as JSON Lines")
     parser.addini("rnn", "implementations to check, as --rnn", type="linelist", default=[])
@@ -122,6 +130,21 @@ def scope(config: pytest.Config) -> Scope:
         raise pytest.UsageError(f"--rnn-scope: {name!r} is not one of {', '.join(SCOPES)}")
     seeds = dict.fromkeys(_seed(text) for text in config.getoption("rnn_seed"))
     return Scope(name, tuple(seeds))
+
+
+def profiles(config: pytest.Config) -> dict[str, Profile]:
+    """The profiles by name; half types belong to each of them where they are asked for.
+
+    Raises:
+        pytest.UsageError: there is none of that name.
+    """
+    found = {}
+    for name in config.getoption("rnn_profile"):
+        if name not in PROFILES:
+            raise pytest.UsageError(f"--rnn-profile: {name!r} is not one of {', '.join(PROFILES)}")
+        halves = {"half"} if config.getoption("rnn_dtype") else set()
+        found[name] = PROFILES[name].also(halves)
+    return found
 
 
 def _devices() -> list[str]:

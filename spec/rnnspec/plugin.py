@@ -19,11 +19,13 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, options, result, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
+from .check import NotClaimed  # noqa: E402
 from .deviations import listed  # noqa: E402
 from .implementation import Network  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
-from .session import EXPECTED, NOTE, Recorder, Run, note_of  # noqa: E402
+from .session import EXPECTED, NOTE, WHOLE, Recorder, Run, note_of  # noqa: E402
+from .storage import whole  # noqa: E402
 from .trial import trying  # noqa: E402
 
 __all__ = ["recorded"]
@@ -53,9 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     subjects, devices = options.implementations(config), options.devices(config)
     scope = options.scope(config)
     refuse_update(config, options.names(config), [str(device) for device in devices], scope)
-    asked = bool(config.getoption("rnn") or config.getoption("rnn_results"))
+    asked = any(config.getoption(name) for name in ("rnn", "rnn_results", "rnn_profile"))
     pairs = [(s, d) for s in subjects for d in devices]
-    run = Run(pairs, options.dtypes(config), scope, asked, options.further(config))
+    run = Run(pairs, options.dtypes(config), scope, asked, options.further(config), options.profiles(config))
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
@@ -91,8 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def rnn(request: pytest.FixtureRequest) -> Network:
     """The network under test, with the numbers of `case`."""
     network: Network = request.param
-    marker = request.node.get_closest_marker("needs")
-    network.needs(*(marker.args if marker else ()))
+    network.needs(*_needs(request.node))
     return network
 
 
@@ -104,27 +105,60 @@ def case(rnn: Network) -> Case:
 
 @pytest.hookimpl(tryfirst=True)  # before syrupy counts, and before -k and -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A clause none of whose modes an implementation has is no item; the rest own their recordings."""
+    """A clause none of whose modes an implementation has is no item; the rest own their recordings.
+
+    Of these, the rows of no profile that was asked for are deselected.
+    """
+    complete = whole(config, items)
     items[:] = [i for i in items if i.get_closest_marker("clause") is None or _network(i)]
     run = config.stash[RUN]
     everything = any(subject.name == "torch.nn" for subject, _ in run.subjects)
     everything = everything and {torch.float32, torch.float64} <= set(run.dtypes)
     everything = everything and run.scope.name != "smoke"
     claim(config, items, _case, everything)
+    if run.profiles:
+        out = {item for item in items if _network(item) and not _profiles(item)}
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
+    run.all = sum(1 for item in items if _network(item)) if complete else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     clauses = [item for item in session.items if item.get_closest_marker("clause")]
-    session.config.stash[RUN].expected = len(clauses)
+    run = session.config.stash[RUN]
+    run.expected, run.whole = len(clauses), len(clauses) == run.all
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[EXPECTED] = len(clauses)
+        output |= {EXPECTED: run.expected, WHOLE: run.whole}
 
 
 def _network(item: pytest.Item) -> Network | None:
     callspec = getattr(item, "callspec", None)
     found = callspec.params.get("rnn") if callspec else None
     return found if isinstance(found, Network) else None
+
+
+def _needs(item: pytest.Item) -> tuple[str, ...]:
+    """What the clause says that it needs, beside the options of its cases."""
+    marker = item.get_closest_marker("needs")
+    return marker.args if marker else ()
+
+
+def _profiles(item: pytest.Item) -> list[str]:
+    """The profiles, of those that were asked for, to which a row belongs."""
+    network = _network(item)
+    if network is None:
+        return []
+    needs = {*_needs(item), *network.case.needs}
+    profiles = item.config.stash[RUN].profiles
+    return [name for name, profile in profiles.items() if profile.has(network.case.mode, needs)]
+
+
+def _counted(item: pytest.Item, error: BaseException | None) -> list[str]:
+    """The profiles of which a row counts: all of its own, or those that miss what is not claimed."""
+    profiles = item.config.stash[RUN].profiles
+    found = _profiles(item)
+    return [n for n in found if not isinstance(error, NotClaimed) or profiles[n].asks(error)]
 
 
 def _case(item: pytest.Item) -> Case | None:
@@ -177,6 +211,7 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = "\n".join([_title(item, row), "", verdict.details])
     note = {"row": vars(row), "norm": norm(item), "spent": dict(trial.spent)}
+    note["profiles"] = _counted(item, call.excinfo.value if call.excinfo else None)
     report.user_properties.append((NOTE, note))
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from . import result
 from .implementation import Implementation
 from .notation import dtype_name
+from .profiles import Profile, verdict
 from .report import terminal
 from .scopes import Scope
 
@@ -22,19 +24,30 @@ NOTE = "rnnspec"
 EXPECTED = "rnnspec_expected"
 """Under this name an xdist worker says how many clauses it collected."""
 
+WHOLE = "rnnspec_whole"
+"""Under this name an xdist worker says whether these are all that there are."""
+
 
 @dataclass
 class Run:
-    """One session: what is tried, and the rows so far."""
+    """One session: what is tried, and the rows so far.
+
+    `expected` is how many rows there must be, `all` how many there would be if nothing were left out, `whole`
+    whether these are the same; `counted` holds the rows of each profile, without those that do not apply.
+    """
 
     subjects: list[tuple[Implementation, torch.device]]
     dtypes: list[torch.dtype]
     scope: Scope
     asked: bool
     further: list[torch.dtype] = field(default_factory=list)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     rows: list[result.Row] = field(default_factory=list)
     norms: dict[str, str] = field(default_factory=dict)
     expected: int = 0
+    all: int | None = None
+    whole: bool = False
+    counted: dict[str, list[result.Row]] = field(default_factory=lambda: defaultdict(list))
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
@@ -46,6 +59,20 @@ class Run:
     def ran(self) -> bool:
         """At least one clause was tried."""
         return any(row.outcome != "NOT CLAIMED" for row in self.rows)
+
+    @property
+    def complete(self) -> bool:
+        """No row is missing of those that were to be tried."""
+        return len(self.rows) == self.expected
+
+    def verdicts(self) -> Iterator[tuple[bool | None, str]]:
+        """Of each implementation on each device, and each profile: whether it conforms, in a sentence."""
+        for subject, device in self.subjects:
+            for name in self.profiles:
+                mine = (subject.name, str(device))
+                rows = [row for row in self.counted[name] if (row.implementation, row.device) == mine]
+                conforms, said = verdict(name, self.scope, rows, self.whole and self.complete)
+                yield conforms, f"{subject.name} on {device} {said}"
 
 
 def note_of(report: pytest.TestReport) -> Any:
@@ -69,8 +96,9 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Under xdist the workers collect; each of them collects all."""
-        expected = getattr(node, "workeroutput", {}).get(EXPECTED, 0)
-        self.run.expected = max(self.run.expected, expected)
+        output = getattr(node, "workeroutput", {})
+        self.run.expected = max(self.run.expected, output.get(EXPECTED, 0))
+        self.run.whole = output.get(WHOLE, False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         note = note_of(report)
@@ -80,15 +108,17 @@ class Recorder:
             for what, seconds in note["spent"].items():
                 self.run.spent[what] += seconds
             self.run.norms[row.clause] = note["norm"]
+            for profile in note["profiles"]:
+                self.run.counted[profile].append(row)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         run = self.run
-        complete = len(run.rows) == run.expected
-        if self.path and complete and run.rows:
+        if self.path and run.complete and run.rows:
             result.write(self.path, self._header(), run.rows)
+        verdicts = [conforms for conforms, _ in run.verdicts()]
         passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if passed and run.wanted and (not complete or not run.ran):
+        if passed and run.wanted and (not run.complete or not run.ran or False in verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _header(self) -> dict[str, Any]:
@@ -109,6 +139,7 @@ class Recorder:
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             scope=run.scope.name,
             seed=list(run.scope.seeds) or "of each case",
+            profiles=[said for _, said in run.verdicts()],
             arguments=[str(argument) for argument in self.config.invocation_params.args],
         )
 
@@ -122,7 +153,9 @@ class Recorder:
             say(line)
         if not run.ran:
             say("no clause ran: this is not a pass", red=True)
-        if len(run.rows) != run.expected:
+        for conforms, said in run.verdicts():
+            say(said, red=conforms is False, green=conforms is True)
+        if not run.complete:
             say(f"{len(run.rows)} of {run.expected} rows: this is not a pass", red=True)
         if self.path and self.path.exists():
             say(f"results: {self.path}")

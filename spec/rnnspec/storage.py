@@ -126,12 +126,7 @@ def claim(
     `case_of` gives an item's case. `everything` is true if the options leave out no case of the
     reference; whether the command line leaves out clauses is seen here.
     """
-    chapters = {path.resolve() for path in recording.CHAPTERS.rglob("test_*.py")}
-    collected = {item.path.resolve() for item in items}
-    option = vars(config.option)
-    narrowed = any(option.get(name) for name in ("keyword", "markexpr", "deselect", "lf"))
-    narrowed = narrowed or any("::" in str(argument) for argument in config.args)
-    if not everything or narrowed or not chapters <= collected:
+    if not everything or not whole(config, items):
         return
     owned = config.stash.setdefault(OWNED, {})
     for item in items:
@@ -139,6 +134,16 @@ def claim(
         if case is not None and "recorded" in getattr(item, "fixturenames", ()):
             path = recording.location(clause_of(item), case.mode)
             owned.setdefault(path.name, set()).add(str(case))
+
+
+def whole(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
+    """Whether no clause is left out: `items` are all that was collected, before any are deselected."""
+    chapters = {path.resolve() for path in recording.CHAPTERS.rglob("test_*.py")}
+    collected = {item.path.resolve() for item in items}
+    option = vars(config.option)
+    narrowed = any(option.get(name) for name in ("keyword", "markexpr", "deselect", "lf"))
+    narrowed = narrowed or any("::" in str(argument) for argument in config.args)
+    return not narrowed and chapters <= collected
 
 
 def clause_of(item: pytest.Item) -> str:

@@ -11,9 +11,21 @@ L layers, D directions, G gate blocks. Inputs are (T, B, I), states (L·D, B, P)
 `rnn` is the implementation's network with the numbers of `case`; it takes and gives everything
 time first, a cell step by step.
 
-**Conformance.** An implementation conforms in what it claims if no row is FAIL or ERROR.
-`NOT CLAIMED` is said of each row that it does not promise, and is never a pass. SHOULD and MAY
-clauses are checked alike; who deviates from one for a reason gives up the claim that it needs.
+**Conformance.** A row is a clause tried on one case. An implementation *conforms to rnnspec 1.0, profile X,
+scope core* if, for the modes that it stands for, each row of the profile is PASS, or KNOWN: the failure is
+listed, and "but for the listed deviations in ..." is added. `NOT CLAIMED` is said of each row that it does
+not promise, and is never a pass: a row of the profile that is not claimed is one that is missed, unless the
+clause does not apply to what is tried. SHOULD and MAY clauses are checked alike; who deviates from one for
+a reason gives up the claim that it needs. An implementation that stands for nothing in a profile does not
+conform to it.
+
+**Profiles.** A profile (`rnnspec.profiles`) is a set of claims, for cells, layers or both. Its rows are
+those that need no other claim, so it contains the profiles of fewer claims. Half types belong to a
+profile where they are asked for.
+
+**Scopes.** *core* is what conformance means. *full* tries more: larger and longer cases, further seeds;
+who conforms in full conforms in core. *smoke* tries one small case of each clause, and cannot say that
+anything conforms, only that something does not.
 """
 
 CHAPTERS = {
