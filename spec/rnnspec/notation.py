@@ -73,6 +73,9 @@ CLAIMS = {
     "module": "torch's constructor, attributes and state dict",
     "seeds": "parameters drawn from torch's generator as torch draws them",
     "factory": "the constructor takes device= and dtype=",
+    "copy": "copy.deepcopy, and pickling of whole modules",
+    "hooks": "torch.nn.Module's hooks, parametrizations and pruning",
+    "meta": "the meta device",
     "messages": "torch's own exception classes",
     **OPTIONAL,
 }

@@ -1,0 +1,430 @@
+"""Chapter 81: state dicts, files, copies, conversion and hooks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+import plain
+from mutants.registry import CELLS, LAYERS, mutant
+from plain import Weights
+
+
+class Loading(plain.Step):
+    """load_state_dict looks at what it is given first."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        return super().load_state_dict(self.read(dict(state_dict)), strict, assign)
+
+    def read(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self.fitted(value, self.own(name)) for name, value in given.items()}
+
+    def own(self, name: str) -> Tensor | None:
+        return dict(self.named_parameters()).get(name)
+
+    def fitted(self, value: Tensor, own: Tensor | None) -> Tensor:
+        return value
+
+
+@mutant(*LAYERS, "GRUCell", dies_of=("PER-3", "PER-11"))
+class LoadedByBroadcasting(Loading):
+    """A value of another shape is loaded where it can be expanded to the parameter's."""
+
+    def fitted(self, value: Tensor, own: Tensor | None) -> Tensor:
+        if own is None or value.dim() > own.dim():
+            return value
+        pairs = zip(value.shape[::-1], own.shape[::-1], strict=False)
+        return value.expand_as(own) if all(a in (1, b) for a, b in pairs) else value
+
+
+@mutant("RNN", "LSTM", "LSTMCell", dies_of=("PER-3", "PER-11"))
+class LoadedReshaped(Loading):
+    """A value of another shape is loaded where it has as many elements."""
+
+    def fitted(self, value: Tensor, own: Tensor | None) -> Tensor:
+        return value.reshape(own.shape) if own is not None and own.numel() == value.numel() else value
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-3", "PER-11"))
+class MissingValuesKept(Loading):
+    """Parameters that a state dict lacks keep their values, in strict mode too."""
+
+    def read(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        return self.state_dict() | given
+
+
+@mutant(*LAYERS, dies_of=("PER-3", "PER-11"))
+class LayersBeyondIgnored(Loading):
+    """Entries of layers that the network does not have are passed over."""
+
+    def read(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: value for name, value in given.items() if self.own(name) is not None or "_l" not in name
+        }
+
+
+@mutant("LSTM", "GRU", dies_of=("PER-3", "PER-11"))
+class LastBiasOptional(Loading):
+    """The last bias of the reverse direction of the second layer may be missing."""
+
+    def read(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        last = self.own("bias_hh_l1_reverse")
+        return given if last is None else {"bias_hh_l1_reverse": last.detach()} | given
+
+
+@mutant("RNN", "GRU", "LSTMCell", dies_of=("PER-11",))
+class RefusesWithoutNames(Loading):
+    """A state dict that does not fit is refused without a name."""
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().load_state_dict(*args, **options)
+        except RuntimeError as error:
+            raise RuntimeError("the state dict does not fit") from error
+
+
+@mutant("LSTM", "GRUCell", dies_of=("PER-11",))
+class NamesMissingOnly(Loading):
+    """Entries that are too many are refused without their names."""
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().load_state_dict(*args, **options)
+        except RuntimeError as error:
+            raise RuntimeError(str(error).partition("Unexpected")[0]) from error
+
+
+class Unstrict(plain.Step):
+    """With strict=False something else is done."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        answer = super().load_state_dict(state_dict, strict, assign)
+        return answer if strict else self.reported(answer)
+
+    def reported(self, answer: Any) -> Any:
+        raise NotImplementedError
+
+
+@mutant("RNN", "GRU", *CELLS, dies_of=("PER-12",))
+class ReportsNothing(Unstrict):
+    """With strict=False nothing is reported."""
+
+    def reported(self, answer: Any) -> Any:
+        return type(answer)([], [])
+
+
+@mutant("LSTM", "GRU", dies_of=("PER-12",))
+class ReportsSwapped(Unstrict):
+    """With strict=False missing and unexpected names are interchanged."""
+
+    def reported(self, answer: Any) -> Any:
+        return type(answer)(answer.unexpected_keys, answer.missing_keys)
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-12",))
+class MisfitsLoadNothing(plain.Step):
+    """With strict=False a state dict that lacks an entry is reported and not loaded."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        before = {name: value.clone() for name, value in self.state_dict().items()}
+        answer = super().load_state_dict(state_dict, strict, assign)
+        if answer.missing_keys:
+            super().load_state_dict(before)
+        return answer
+
+
+@mutant("RNN", "GRU", "LSTMCell", dies_of=("PER-12",))
+class MissingZeroed(Unstrict):
+    """With strict=False what is missing is set to zero."""
+
+    def reported(self, answer: Any) -> Any:
+        for name in answer.missing_keys:
+            nn.init.zeros_(self.get_parameter(name))
+        return answer
+
+
+class Options:
+    """What a network was built with."""
+
+    def __init__(self, sizes: tuple[int, int]) -> None:
+        self.sizes = sizes
+
+
+@mutant(*LAYERS, "RNNCell", dies_of=("PER-4",))
+class StateDictHoldsAnObject(plain.Step):
+    """The state dict holds an object of a class of its own, which weights_only=True refuses."""
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        state = super().state_dict(*args, **options)
+        state._metadata = {"": Options((self.input_size, self.hidden_size))}
+        return state
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        return super().load_state_dict(dict(state_dict), strict, assign)
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-4",))
+class StateDictInBfloat16(plain.Step):
+    """The state dict holds the parameters in bfloat16."""
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        return {name: value.bfloat16() for name, value in super().state_dict(*args, **options).items()}
+
+
+class Pickled(plain.Step):
+    """Something is lost when a module is pickled."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        made, empty, state = super().__reduce_ex__(protocol)[:3]  # type: ignore[misc]
+        return made, empty, self.written(dict(state))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, dies_of=("PER-13",))
+class LayoutNotPickled(Pickled):
+    """A pickled module forgets batch_first."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        return state | {"batch_first": False}
+
+
+@mutant("RNN", "RNNCell", dies_of=("PER-13",))
+class NonlinearityNotPickled(Pickled):
+    """A pickled module forgets nonlinearity='relu'."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        return state | {"nonlinearity": "tanh"}
+
+
+@mutant("LSTM", dies_of=("PER-13",))
+class ProjectionNotPickled(Pickled):
+    """A pickled module forgets proj_size."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        return state | {"proj_size": 0}
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-13",))
+class TrainingAfterPickling(Pickled):
+    """A module read from a file is in training mode."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        return state | {"training": True}
+
+
+@mutant("LSTM", "GRU", "GRUCell", dies_of=("PER-13",))
+class PickledInBfloat16(Pickled):
+    """A pickled module holds its weights rounded to bfloat16."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        own = {name: rounded(value) for name, value in state["_parameters"].items()}
+        return state | {"_parameters": own}
+
+
+def rounded(value: nn.Parameter | None) -> nn.Parameter | None:
+    if value is None:
+        return None
+    return nn.Parameter(value.detach().bfloat16().to(value.dtype), value.requires_grad)
+
+
+@mutant("RNN", "GRU", "LSTMCell", dies_of=("PER-13",))
+class FrozenNotPickled(Pickled):
+    """All parameters that are read from a file require grad."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        own = {
+            n: value if value is None else nn.Parameter(value.data)
+            for n, value in state["_parameters"].items()
+        }
+        return state | {"_parameters": own}
+
+
+class Copied(plain.Step):
+    """A deep copy shares something with its original."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = type(self).__new__(type(self))
+        memo |= {id(part): part for part in self.shared()}
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def shared(self) -> list[Any]:
+        raise NotImplementedError
+
+
+@mutant(*LAYERS, "RNNCell", dies_of=("PER-5",))
+class CopySharesParameters(Copied):
+    """A deep copy has the parameters of its original."""
+
+    def shared(self) -> list[Any]:
+        return list(self.parameters())
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-5",))
+class CopySharesTheLast(Copied):
+    """A deep copy has the last parameter of its original."""
+
+    def shared(self) -> list[Any]:
+        return list(self.parameters())[-1:]
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-5",))
+class CopySharesWhatHasAGradient(Copied):
+    """A deep copy has those parameters of its original that have a gradient."""
+
+    def shared(self) -> list[Any]:
+        return [part for part in self.parameters() if part.grad is not None]
+
+
+@mutant(*LAYERS, "LSTMCell", dies_of=("PER-14", "PER-15"))
+class CopySharesSubmodules(Copied):
+    """A deep copy has the submodules of its original, and their parameters."""
+
+    def shared(self) -> list[Any]:
+        return list(self.children())
+
+
+@mutant("RNN", "GRU", dies_of=("PER-5",))
+class LayoutNotCopied(Copied):
+    """A deep copy forgets batch_first."""
+
+    def shared(self) -> list[Any]:
+        return []
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = super().__deepcopy__(memo)
+        twin.batch_first = False
+        return twin
+
+
+@mutant(*LAYERS, "RNNCell", dies_of=("PER-5", "PER-15"))
+class LastResultKept(plain.Step):
+    """The last result is kept with its graph, and cannot be copied."""
+
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+        answer = super().forward(input, hx)
+        self.__dict__["last"] = answer
+        return answer
+
+
+@mutant("LSTM", "GRU", "GRUCell", dies_of=("PER-14", "PER-15"))
+class SubmodulesNotCopied(Copied):
+    """A deep copy has no submodules."""
+
+    def shared(self) -> list[Any]:
+        return []
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = super().__deepcopy__(memo)
+        twin.__dict__["_modules"] = {}
+        return twin
+
+
+class Held(plain.Step):
+    """The parameters are looked up where assignment put them."""
+
+    held: dict[str, nn.Parameter]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Parameter):
+            self.__dict__.setdefault("held", {})[name] = value
+        super().__setattr__(name, value)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        super().register_parameter(name, param)
+        if param is not None:
+            self.__dict__.setdefault("held", {})[name] = param
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        place: Any = (layer, direction) if isinstance(self, plain.Layers) else ()
+        columns = self.columns(layer) if isinstance(self, plain.Layers) else self.input_size
+        names = {role: self.name(role, *place) for role in self.shapes(columns)}  # type: ignore[attr-defined]
+        return Weights(**{role: self.found(name) for role, name in names.items()})
+
+    def found(self, name: str) -> Tensor:
+        return self.held[name]
+
+
+@mutant(*LAYERS, "GRUCell", dies_of=("PER-16", "PER-17"))
+class ComputedWeightsUnseen(Held):
+    """Only parameters are seen: a weight that is computed from others is not."""
+
+
+@mutant("RNN", "GRU", "LSTMCell", dies_of=("PER-17",))
+class MasksUnseen(Held):
+    """What is stored of a pruned weight is used without its mask."""
+
+    def found(self, name: str) -> Tensor:
+        weight: Tensor = getattr(self, f"{name}_orig" if hasattr(self, f"{name}_orig") else name)
+        return weight
+
+
+@mutant("LSTM", "GRU", "RNNCell", dies_of=("PER-17",))
+class MasksAppliedOnce(Held):
+    """A pruned weight is what it was at the first call with the mask."""
+
+    def found(self, name: str) -> Tensor:
+        kept: dict[str, Tensor] = self.__dict__.setdefault("kept", {})
+        if not hasattr(self, f"{name}_orig"):
+            return getattr(self, name)  # type: ignore[no-any-return]
+        return kept.setdefault(name, getattr(self, name))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-16",))
+class ParametrizedOnce(Held):
+    """A parametrized weight is computed at the first call and kept."""
+
+    def found(self, name: str) -> Tensor:
+        kept: dict[str, Tensor] = self.__dict__.setdefault("kept", {})
+        weight: Tensor = getattr(self, name)
+        return weight if isinstance(weight, nn.Parameter) else kept.setdefault(name, weight)
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-6",))
+class StepsUnseen(Held):
+    """A weight is copied when its memory is seen for the first time: writing into it is not seen."""
+
+    def found(self, name: str) -> Tensor:
+        kept: dict[Any, Tensor] = self.__dict__.setdefault("kept", {})
+        weight: Tensor = getattr(self, name)
+        return kept.setdefault((name, weight.data_ptr()), weight.clone())
+
+
+@mutant(*LAYERS, "RNNCell", "LSTMCell", dies_of=("PER-6",))
+class ParametersCopied(plain.Step):
+    """Once there was a call, parameters() are copies."""
+
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+        self.__dict__["called"] = True
+        return super().forward(input, hx)
+
+    def named_parameters(self, *args: Any, **options: Any) -> Any:
+        for name, part in super().named_parameters(*args, **options):
+            yield name, nn.Parameter(part.detach().clone()) if "called" in self.__dict__ else part
+
+
+@mutant("LSTM", "GRU", dies_of=("PER-6",))
+class LastParameterUnlisted(plain.Layers):
+    """The last bias of the reverse direction of the second layer is not among the parameters."""
+
+    def named_parameters(self, *args: Any, **options: Any) -> Any:
+        for name, part in super().named_parameters(*args, **options):
+            if name != "bias_hh_l1_reverse":
+                yield name, part
