@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import ways
+from catalogue import every
 from rnnspec import gradients, reference
 from rnnspec.axes import CELLS, DIRECTION, LAYERS, MODES, built, cases, each
 from rnnspec.backward import Traced
@@ -77,12 +78,30 @@ def test_a_loss_on_some_heads(heads: tuple[str, ...]) -> None:
         assert float((part - wanted[name]).abs().max()) < CLOSE, name
 
 
+ENOUGH = {torch.float64: 10.0, torch.float32: 10.0, torch.float16: 5.0, torch.bfloat16: 1.0}
+"""How many times its bound each gradient must be, somewhere: bfloat16 has two digits."""
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=dtype_name)
+def test_every_gradient_of_every_case_is_seen(dtype: torch.dtype) -> None:
+    """Of every gate of every weight, every step and every state: were it 0, it would be noticed."""
+    (clause,) = [clause for clause in every() if str(clause) == "GRD-1"]
+    for case in clause.cases(dtype):
+        found, within = expected(case)
+        for name, part in found.items():
+            blocks = case.G if name.startswith(("weight_ih", "weight_hh", "bias")) else len(part)
+            shares = (part.abs() / within[name]).nan_to_num(nan=0.0).chunk(blocks)
+            for number, share in enumerate(shares):
+                assert float(share.max()) >= ENOUGH[dtype], f"{case}: {name}, block {number} of {blocks}"
+
+
 @MODE
 def test_rows_of_different_lengths_are_sequences_alone(mode: Any) -> None:
     case, lengths = Case(**mode, L=2, bidirectional=True, dtype=torch.float64), [2, 5, 2]
     loss, state = weighing(case), case.state
     assert state is not None
     got, _ = gradients.predicted(case, case.weights, case.input, state, loss, lengths)
+    rest = {name: got[name] for name in case.weights}
     for row, length in enumerate(lengths):
         one = slice(row, row + 1)
         alone = tuple(part[:, one] for part in state)
@@ -91,8 +110,8 @@ def test_rows_of_different_lengths_are_sequences_alone(mode: Any) -> None:
         )
         assert torch.allclose(got["input"][:length, one], part["input"], rtol=0, atol=CLOSE)
         assert not got["input"][length:, one].any()
-        got = got | {name: got[name] - part[name] for name in case.weights}
-    assert all(float(got[name].abs().max()) < CLOSE for name in case.weights)
+        rest = {name: rest[name] - part[name] for name in case.weights}
+    assert all(float(left.abs().max()) < CLOSE for left in rest.values())
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=dtype_name)
