@@ -34,7 +34,8 @@ class Packs(plain.Layers):
         return x.transpose(0, 1)
 
     def checked(self, lengths: Tensor, x: Tensor) -> Tensor:
-        if lengths.shape != x.shape[1:2] or lengths.max() > len(x):
+        whole = not (lengths.is_floating_point() or lengths.is_complex())
+        if not whole or lengths.shape != x.shape[1:2] or lengths.max() > len(x):
             raise RuntimeError(f"lengths {lengths.tolist()} for a batch of {tuple(x.shape)}")
         return lengths
 

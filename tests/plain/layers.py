@@ -101,6 +101,8 @@ class Layers(Step):
             raise RuntimeError(f"input must have 2 dimensions, got {data.dim()}")
         self.check_input(data)
         sizes = batch_sizes.tolist()
+        if sizes != sorted(sizes, reverse=True):
+            raise RuntimeError(f"batch_sizes must not increase, got {sizes}")
         if hx is None:
             state = self.initial_state(len(self.places()), sizes[0], like=data)
         else:
@@ -193,7 +195,7 @@ class Layers(Step):
                 f"dropout expects num_layers greater than 1, but got {dropout=} and num_layers=1",
                 stacklevel=4,
             )
-        for option in ("bias", "batch_first"):
+        for option in ("bias", "batch_first", "bidirectional"):
             if not isinstance(getattr(self, option), bool):
                 raise TypeError(f"{option} should be of type bool")
         for option in ("input_size", "hidden_size", "num_layers"):
