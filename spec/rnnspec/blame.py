@@ -16,8 +16,9 @@ from .reproduce import script
 from .trial import Trial
 
 KIT = Path(__file__).parent
-OURS = (KIT / "clauses", KIT / "implementation.py", KIT / "renewed.py")
-"""Where an exception is the implementation's doing: in a clause that looks at it, in the seam."""
+OURS = (KIT / "clauses", KIT / "implementation.py", KIT / "renewed.py", KIT / "transformed.py")
+"""Where an exception is the implementation's doing: in a clause that looks at it, in the seam, in what is
+made of it."""
 
 
 class Verdict(NamedTuple):
