@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 
-import catalogue
 import killing
 from mutants import MUTANTS
+from rnnspec import catalogue
 from rnnspec.implementation import DropIn
 
 FILE = Path(__file__).parent / "mutants" / "kills.json"

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-import catalogue
-from catalogue import Clause
-from rnnspec import check, recording
+from rnnspec import catalogue, check, recording
 from rnnspec.blame import judged
 from rnnspec.case import Case
+from rnnspec.catalogue import Clause
 from rnnspec.deviations import listed
 from rnnspec.implementation import Implementation, Network
 from rnnspec.result import BAD

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from catalogue import Clause, every
 from rnnspec import bound, reference
 from rnnspec.axes import MODES, built
 from rnnspec.case import Case
+from rnnspec.catalogue import Clause, every
 from rnnspec.notation import GATES, SMALLEST, UNIT_ROUNDOFF, dtype_name
 from rnnspec.reference import Result
 

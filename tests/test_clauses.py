@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from catalogue import Clause, every
 from rnnspec import check
 from rnnspec.case import Case
+from rnnspec.catalogue import Clause, every
 from rnnspec.clauses import CHAPTERS
 from rnnspec.notation import CLAIMS, DTYPES
 from rnnspec.plugin import norm

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from catalogue import Clause, every
 from rnnspec import reference
 from rnnspec.bound import predicted
 from rnnspec.case import Case
+from rnnspec.catalogue import Clause, every
 from rnnspec.exact import rows
 from rnnspec.notation import GATES
 from rnnspec.reference import Result

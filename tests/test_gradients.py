@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 import ways
-from catalogue import every
 from rnnspec import gradients, reference
 from rnnspec.axes import CELLS, DIRECTION, LAYERS, MODES, built, cases, each
 from rnnspec.backward import Traced
 from rnnspec.case import Case
+from rnnspec.catalogue import every
 from rnnspec.gradients import Gradients, Wanted, expected, weighing
 from rnnspec.notation import DTYPES, dtype_name
 from ways import HALF, WAYS

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import pytest
 
-import catalogue
 import kill_matrix
 import killing
 import plain
 from kill_matrix import DTYPES
 from mutants import MUTANTS
+from rnnspec import catalogue
 from rnnspec.implementation import DropIn
 from rnnspec.notation import MODES
 

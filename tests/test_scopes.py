@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from catalogue import Clause, every
 from rnnspec import axes, result, scopes
 from rnnspec.case import Case
+from rnnspec.catalogue import Clause, every
 from rnnspec.notation import MODES
 from rnnspec.scopes import FURTHER, Scope
 

@@ -19,6 +19,7 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, options, result, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
+from .catalogue import first_sentence  # noqa: E402
 from .check import NotClaimed  # noqa: E402
 from .deviations import listed  # noqa: E402
 from .implementation import Network  # noqa: E402
@@ -232,8 +233,7 @@ def _title(item: pytest.Item, row: result.Row) -> str:
 
 def norm(item: pytest.Item) -> str:
     """The first sentence of a clause's docstring."""
-    text = " ".join((getattr(item, "function", None).__doc__ or "").split())
-    return text.partition(". ")[0].rstrip(".") + "."
+    return first_sentence(getattr(item, "function", None).__doc__)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from rnnspec import axes, clauses, scopes
-from rnnspec.case import Case
-from rnnspec.notation import DTYPES
+from . import axes, clauses, scopes
+from .case import Case
+from .notation import DTYPES
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Clause:
         """id, level and source."""
         return self.markers("clause")[0].kwargs
 
+    @property
+    def norm(self) -> str:
+        """The first sentence of its docstring."""
+        return first_sentence(self.function.__doc__)
+
     def entries(self, scope: str = "full") -> list[Mapping[str, Any]]:
         return scopes.chosen(self.markers("cases"), scope)
 
@@ -61,6 +66,11 @@ class Clause:
     def mentions(self, name: str) -> bool:
         """Whether the clause, or a helper in its chapter that it calls, uses a name."""
         return name in set(_names(inspect.unwrap(self.function), set()))
+
+
+def first_sentence(docstring: str | None) -> str:
+    """The norm of a clause, on one line."""
+    return " ".join((docstring or "").split()).partition(". ")[0].rstrip(".") + "."
 
 
 def _names(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
