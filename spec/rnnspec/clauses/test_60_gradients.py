@@ -17,6 +17,7 @@ EQUATIONS = "consequence of the equations; torch.autograd"
 FINE = each({"dtype": torch.float32}, {"dtype": torch.float64})
 """The half types' bounds are wide: they are tried where numbers are few and small."""
 
+DEEP = each({"L": 2, "bidirectional": True, "dtype": torch.float32})
 GENTLE = each({"T": 3, "B": 2, "H": 5, "gain": 0.5})
 OPTIONS = each({"bias": False}, {"hx": False}, {"batch_first": True})
 SIZES = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 35}, {"T": 3, "B": 35})
@@ -39,7 +40,9 @@ def test_gradients_are_the_derivatives(rnn, case):
 
 @pytest.mark.clause(id="GRD-2", level="MUST", source=f"{EQUATIONS}; torch.nn.utils.rnn")
 @pytest.mark.needs("grad", "packed")
-@cases(MODES, each({"B": 5}, {"B": 5, "L": 2, "bidirectional": True}, {"B": 5, "hx": False}), FINE)
+@cases(MODES, each({"B": 5}), FINE)
+@cases(MODES, each({"B": 5, "hx": False, "dtype": torch.float32}))
+@cases(MODES, each({"B": 5}), DEEP)
 @cases(MODES, GENTLE)
 def test_gradients_of_a_packed_batch(rnn, case):
     """A packed batch gives the derivatives of its sequences, in the caller's order of rows."""
@@ -97,7 +100,8 @@ def test_the_gradient_of_h_n_is_that_of_its_slice(rnn, case):
 
 @pytest.mark.clause(id="GRD-6", level="MUST", source=EQUATIONS)
 @pytest.mark.needs("grad")
-@cases([*LSTM, *PROJECTED], NETWORKS, FINE)
+@cases([*LSTM, *PROJECTED], FINE)
+@cases([*LSTM, *PROJECTED], DEEP)
 @cases([*LSTM, *PROJECTED, {"mode": "LSTMCell"}], GENTLE)
 def test_gradients_of_c_n_alone(rnn, case):
     """Backward from c_n alone reaches the input, both states and the weights."""
@@ -121,7 +125,8 @@ def test_c_n_after_one_step_owes_nothing_to_the_output_gate(rnn, case):
 
 @pytest.mark.clause(id="GRD-7", level="MUST", source="linearity of the derivative; torch.autograd")
 @pytest.mark.needs("grad")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases([*MODES, *CELLS], GENTLE)
 def test_gradients_add(rnn, case):
     """The gradient of a sum of losses on output, h_n and c_n is the sum of their gradients."""
@@ -162,7 +167,8 @@ def test_second_derivatives(rnn, case):
     id="GRD-16", level="SHOULD", source="torch.nn.Module.train, eval: neither is about gradients"
 )
 @pytest.mark.needs("grad", "module")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases([*MODES, *CELLS], GENTLE)
 def test_gradients_in_evaluation_mode(rnn, case):
     """In evaluation mode backward gives the gradients of training mode, or raises.
@@ -181,7 +187,8 @@ def test_gradients_in_evaluation_mode(rnn, case):
 
 @pytest.mark.clause(id="GRD-18", level="MUST", source="consequence of GRD-2 and PCK-15")
 @pytest.mark.needs("grad", "packed")
-@cases(MODES, each({}, {"L": 2, "bidirectional": True}), FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 def test_gradients_of_equal_lengths(rnn, case):
     """Where all lengths are equal, a packed batch gives the gradients of the padded one."""
 

@@ -14,6 +14,7 @@ from rnnspec.gradients import expected, leaves, of, weighing
 from rnnspec.notation import is_cell
 
 FINE = each({"dtype": torch.float32}, {"dtype": torch.float64})
+DEEP = each({"L": 2, "bidirectional": True, "dtype": torch.float32})
 EQUATIONS = "consequence of the equations; torch.autograd"
 
 
@@ -106,7 +107,8 @@ def _given(case):
 
 @pytest.mark.clause(id="GRD-20", level="MUST", source="torch.Tensor.requires_grad, torch.Tensor.grad")
 @pytest.mark.needs("grad", "module")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases(CELLS, FINE)
 def test_frozen_parameters(rnn, case):
     """A frozen parameter gets no gradient, and changes neither a value nor another gradient."""
@@ -127,7 +129,8 @@ def test_frozen_parameters(rnn, case):
 
 @pytest.mark.clause(id="GRD-11", level="MUST", source="torch.autograd.backward, torch.nn.Module.zero_grad")
 @pytest.mark.needs("grad", "module")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases(CELLS, FINE)
 def test_backward_accumulates(rnn, case):
     """Backward twice through one graph gives twice the gradient, and after zero_grad() once."""
@@ -148,7 +151,8 @@ def test_backward_accumulates(rnn, case):
 
 @pytest.mark.clause(id="GRD-21", level="MUST", source="linearity of the derivative; torch.autograd")
 @pytest.mark.needs("grad")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases(CELLS, FINE)
 def test_weights_used_twice(rnn, case):
     """A weight that two calls use gets the sum of their gradients."""
@@ -168,7 +172,8 @@ def test_weights_used_twice(rnn, case):
 
 @pytest.mark.clause(id="GRD-15", level="SHOULD", source="torch.autograd.backward, retain_graph")
 @pytest.mark.needs("grad")
-@cases(MODES, NETWORKS, FINE)
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
 @cases(CELLS, FINE)
 def test_a_second_backward(rnn, case):
     """Backward a second time through a graph that was not kept raises, or gives the gradient again."""
@@ -187,7 +192,8 @@ def test_a_second_backward(rnn, case):
 
 @pytest.mark.clause(id="GRD-14", level="SHOULD", source="torch.autograd: in-place correctness checks")
 @pytest.mark.needs("grad", "module", "hx")
-@cases(MODES, each({}, {"L": 2}), FINE)
+@cases(MODES, FINE)
+@cases(MODES, each({"L": 2, "dtype": torch.float32}))
 @cases(CELLS, FINE)
 def test_writing_between_forward_and_backward(rnn, case):
     """Writing in place to the input, a state, a parameter or a result between forward and backward
