@@ -31,6 +31,8 @@ from .trial import trying  # noqa: E402
 
 __all__ = ["recorded"]
 
+pytest_plugins = ("rnnspec.exploring",)
+
 MARKERS = (
     "clause(id, level, source): the clause that a test states",
     "cases(*entries, scope): the networks on which a clause is tried (see rnnspec.axes.cases)",

@@ -25,7 +25,7 @@ class Search:
     """How a clause about all sizes goes on after the examples of every run (see `explore`)."""
 
     seconds: float = 0.0
-    seed: int = 0
+    seed: str = ""
     shrinks: bool = True
 
 
