@@ -12,6 +12,7 @@ from typing import Any, Optional, Tuple  # noqa: UP035 - TorchScript reads these
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
 
 from .check import NotClaimed
@@ -68,6 +69,14 @@ def compiler() -> Iterator[None]:
             yield
         finally:
             torch.compiler.reset()
+
+
+@contextmanager
+def forward_mode() -> Iterator[None]:
+    """Where dual tensors are; what torch scripts and warns of at the first of them is no result."""
+    with warnings.catch_warnings(), forward_ad.dual_level():  # type: ignore[no-untyped-call]
+        warnings.simplefilter("ignore")
+        yield
 
 
 # Modules that hold a network, in the words that TorchScript reads.

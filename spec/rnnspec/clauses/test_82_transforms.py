@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
-from rnnspec import gradients
+from rnnspec import forward, gradients
 from rnnspec.axes import CELLS, MODES, cases, each
 from rnnspec.bound import predicted
 from rnnspec.check import agrees, equals, is_same
 from rnnspec.reference import Result
-from rnnspec.transformed import called_with, here, network
+from rnnspec.transformed import called_with, forward_mode, here, network
 
 FUNC = "torch.func.functional_call"
 DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
@@ -77,8 +78,8 @@ NO_RULE = {
 @pytest.mark.deviates(case="RNN-*", **NO_RULE)
 @pytest.mark.deviates(case="GRU-*", **NO_RULE)
 @pytest.mark.deviates(case="LSTM*-*", **NO_RULE)
-@cases(MODES, [{}, *DEEP])
-@cases(CELLS)
+@cases([*MODES, *CELLS])
+@cases(MODES, DEEP, scope="full")
 def test_vmap_over_inputs(rnn, case):
     """vmap over inputs and states gives what a loop over them gives."""
     many = [rnn.but(seed=case.seed + k).case for k in range(3)]
@@ -95,8 +96,8 @@ def test_vmap_over_inputs(rnn, case):
 @pytest.mark.deviates(case="RNN-*", **NO_RULE)
 @pytest.mark.deviates(case="GRU-*", **NO_RULE)
 @pytest.mark.deviates(case="LSTM*-*", **NO_RULE)
-@cases(MODES, [{}, *DEEP])
-@cases(CELLS)
+@cases([*MODES, *CELLS])
+@cases(MODES, DEEP, scope="full")
 def test_vmap_over_weights(rnn, case):
     """vmap over weights, by functional_call, gives what a loop over networks gives."""
     many = [rnn.but(seed=case.seed + k).weights for k in range(3)]
@@ -117,3 +118,62 @@ def test_vmap_over_weights(rnn, case):
 def _parts(net):
     """The network as a function of tensors that returns tensors."""
     return lambda x, *state: tuple(part for _, part in net.attached(x, state or None).items())
+
+
+FUSED = {
+    "implementation": "torch.nn",
+    "reason": "oneDNN's LSTM, which the CPU takes in this dtype, has no forward-mode derivative"
+    " (no upstream issue)",
+    "device": "cpu",
+}
+IN_FLOAT32, IN_BFLOAT16 = ({**FUSED, "dtype": dtype} for dtype in ("float32", "bfloat16"))
+
+
+@pytest.mark.clause(id="TRN-9", level="MAY", source="torch.autograd.forward_ad")
+@pytest.mark.needs("jvp", "hx")
+@pytest.mark.deviates(case="LSTM-*-H7", **IN_FLOAT32)
+@pytest.mark.deviates(case="LSTM-*-H7", **IN_BFLOAT16)
+@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_FLOAT32)
+@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_BFLOAT16)
+@cases([*MODES, *CELLS])
+@cases(MODES, DEEP, scope="full")
+def test_forward_derivatives(rnn, case):
+    """The forward-mode derivatives along an input and states are those of the equations."""
+    along = case.but(seed=case.seed + 7)
+    net = network(rnn, lambda module: module)
+    with forward_mode():
+        x, *state = (_dual(rnn, *pair) for pair in zip(_given(case), _given(along), strict=True))
+        got = net.attached(x, tuple(state)).map(_tangent)
+    agrees(got, *forward.predicted(case, along))
+
+
+@pytest.mark.clause(id="TRN-25", level="MAY", source="torch.autograd.forward_ad")
+@pytest.mark.needs("jvp", "module")
+@pytest.mark.deviates(case="LSTM-*-H7", **IN_FLOAT32)
+@pytest.mark.deviates(case="LSTM-*-H7", **IN_BFLOAT16)
+@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_FLOAT32)
+@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_BFLOAT16)
+@cases([*MODES, *CELLS])
+@cases(MODES, DEEP, scope="full")
+def test_forward_derivatives_of_weights(rnn, case):
+    """The forward-mode derivatives along the weights are those of the equations."""
+    along = case.but(seed=case.seed + 7)
+    with forward_mode():
+        weights = {name: _dual(rnn, w, along.weights[name]) for name, w in case.weights.items()}
+        net = network(rnn, lambda module: called_with(module, weights))
+        got = net.attached(case.input, case.state).map(_tangent)
+    agrees(got, *forward.predicted(case, along, weights=True))
+
+
+def _given(case):
+    return case.input, *case.state
+
+
+def _dual(rnn, value, tangent):
+    return forward_ad.make_dual(value.to(rnn.device), tangent.to(rnn.device))
+
+
+def _tangent(part):
+    """The tangent of a result; 0 where there is none."""
+    tangent = forward_ad.unpack_dual(part).tangent
+    return torch.zeros_like(part) if tangent is None else tangent.detach()
