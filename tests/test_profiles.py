@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import torch
 
 from rnnspec import profiles, recording, result
 from rnnspec.check import NotClaimed
+from rnnspec.implementation import DropIn
 from rnnspec.notation import CELLS, CLAIMS, LAYERS, MODES
 from rnnspec.profiles import PROFILES, verdict
 from rnnspec.scopes import Scope
@@ -205,9 +207,24 @@ class TestTheProfiles:
         assert all(PROFILES["complete"].has(mode, CLAIMS) for mode in MODES)
 
     def test_a_profile_of_more_claims_contains_the_others(self) -> None:
-        order = ("sequence", "bidirectional", "packed", "inference", "gradient", "training", "reproducible")
+        order = (
+            "sequence",
+            "bidirectional",
+            "packed",
+            "inference",
+            "gradient",
+            "training",
+            "reproducible",
+            "drop-in",
+        )
         claims = [PROFILES[name].claims for name in (*order, "complete")]
         assert all(fewer < more for fewer, more in pairwise(claims))
+
+    def test_a_class_with_torchs_constructor_and_call_promises_a_drop_in(self) -> None:
+        class Mine(torch.nn.LSTM):
+            pass
+
+        assert DropIn("mine", {"LSTM": Mine}).claimed("LSTM") == PROFILES["drop-in"].claims
 
     def test_what_is_missed(self) -> None:
         cell = PROFILES["cell"]

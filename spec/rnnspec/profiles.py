@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import SPECIFICATION
 from .check import NotClaimed
-from .notation import CELLS, CLAIMS, LAYERS, MODES
+from .notation import CELLS, CLAIMS, LAYERS, MODES, OPTIONAL
 from .result import BAD, Row
 from .scopes import Scope
 
@@ -44,8 +44,9 @@ STEP = frozenset({"hx"})
 STACK = STEP | {"layers", "bidirectional"}
 FORWARD = STACK | {"proj", "relu", "nobias", "batch_first", "unbatched", "packed"}
 GRADIENT = FORWARD | {"grad"}
-MODULE = FORWARD | {"module"}
+MODULE = FORWARD | {"module", "copy"}
 TRAINING = GRADIENT | MODULE | {"dropout"}
+DROP_IN = frozenset(CLAIMS) - frozenset(OPTIONAL) - {"messages"}
 
 PROFILES = {
     "cell": Profile("one step of a cell", CELLS, STEP),
@@ -55,10 +56,11 @@ PROFILES = {
     "inference": Profile("every forward call, with given weights and any option", MODES, FORWARD),
     "gradient": Profile("every forward call and its derivatives", MODES, GRADIENT),
     "interchange": Profile(
-        "a module that takes the place of torch's: its state dict, its options", MODES, MODULE
+        "a module in the place of torch's: its parameters, state dict, copies", MODES, MODULE
     ),
     "training": Profile("a module, its derivatives, its modes of execution and dropout", MODES, TRAINING),
     "reproducible": Profile("training from the parameters that torch draws", MODES, TRAINING | {"seeds"}),
+    "drop-in": Profile("all that torch's constructor and call stand for", MODES, DROP_IN),
     "complete": Profile("everything", MODES, frozenset(CLAIMS)),
 }
 
