@@ -33,7 +33,7 @@ def used(network: Network) -> Network:
     """The network after a call, and backward where there is one: what is kept of them is to do no harm."""
     output = network.attached(network.case.input, network.case.state).output
     if network.claims("grad"):
-        output.sum().backward()  # type: ignore[no-untyped-call]
+        output.sum().backward()
     return network
 
 
@@ -45,7 +45,9 @@ def follows(network: Network) -> None:
         wanted, within = propagated(case)
     else:
         wanted, within = predicted(case, network.given, case.input, case.state or case.zeros)
-    check.agrees(network(case.input, case.state), wanted, within)
+    got = network(case.input, case.state)
+    check.is_same(got.output.device.type, network.device.type, "device of the output")
+    check.agrees(got, wanted, within)
 
 
 def holds(module: Any, weights: Mapping[str, Tensor]) -> None:

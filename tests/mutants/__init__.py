@@ -7,6 +7,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     cells,
     construction,
     determinism,
+    devices,
     directions,
     dropout,
     errors,
@@ -30,6 +31,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     shapes,
     sizes,
     steps,
+    transforms,
 )
 from mutants.registry import MUTANTS, Mutant
 

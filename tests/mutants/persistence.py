@@ -185,8 +185,8 @@ class Pickled(plain.Step):
     """Something is lost when a module is pickled."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        made, empty, state = super().__reduce_ex__(protocol)[:3]  # type: ignore[misc]
-        return made, empty, self.written(dict(state))
+        reduced: Any = super().__reduce_ex__(protocol)
+        return *reduced[:2], self.written(dict(reduced[2]))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         twin = type(self).__new__(type(self))
@@ -353,9 +353,10 @@ class Held(plain.Step):
             self.__dict__.setdefault("held", {})[name] = param
 
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
-        place: Any = (layer, direction) if isinstance(self, plain.Layers) else ()
-        columns = self.columns(layer) if isinstance(self, plain.Layers) else self.input_size
-        names = {role: self.name(role, *place) for role in self.shapes(columns)}  # type: ignore[attr-defined]
+        if isinstance(self, plain.Layers):
+            names = {role: self.name(role, layer, direction) for role in self.shapes(self.columns(layer))}
+        else:
+            names = {role: role for role in self.shapes(self.input_size)}
         return Weights(**{role: self.found(name) for role, name in names.items()})
 
     def found(self, name: str) -> Tensor:

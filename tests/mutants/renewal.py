@@ -26,7 +26,7 @@ class Converting(plain.Step):
         again = self.__dict__.get("converted", False)
         self.__dict__["converted"] = True
         before = {name: part.data for name, part in self.named_parameters()}
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if again:
             for name, part in self.named_parameters():
                 part.data = self.after(name, before[name], part.data)
@@ -291,6 +291,8 @@ class StepsAreCalls(plain.Layers):
 class Stashing(Calling):
     """Some arguments of a call do not go the way of the hooks."""
 
+    stash: tuple[Any, ...]
+
     def made(self, *args: Any, **options: Any) -> Any:
         self.__dict__["stash"] = args
         return super().made(*args, **options)
@@ -328,6 +330,8 @@ class StatePassedBy(Calling):
 class ResultAsComputed(Calling):
     """What a forward hook returns is not returned."""
 
+    result_of_forward: Any
+
     def made(self, *args: Any, **options: Any) -> Any:
         super().made(*args, **options)
         return self.result_of_forward
@@ -364,7 +368,7 @@ class WeakReferencesUntilConversion(WeakReferencesKept):
 
     def _apply(self, *args: Any, **options: Any) -> Any:
         self.__dict__.pop("references", None)
-        return super()._apply(*args, **options)
+        return super()._apply(*args, **options)  # type: ignore[no-untyped-call]
 
 
 class Swapping(plain.Step):
@@ -381,9 +385,9 @@ class SwappedLateBiases(Swapping):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         if not self.swaps:
-            return super()._apply(fn, recurse)
+            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         before = [(part, part.data) for name, part in self.named_parameters() if "bias" in name]
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for part, value in before:
             part.data = value
         return self
