@@ -215,6 +215,11 @@ class TestClaims:
         }
         assert "layers" in found.claimed("LSTM"), "ValueError is a fault, not a refusal"
 
+    def test_hooks_come_with_torchs_module(self) -> None:
+        found = DropIn("mine", {"LSTM": type("Bare", (), {"__init__": lambda *_, **__: None})})
+        assert found.unclaimed("LSTM")["hooks"] == "it is no torch.nn.Module"
+        assert "module" in found.claimed("LSTM")
+
     def test_asking_leaves_the_generator_alone(self) -> None:
         before = torch.random.get_rng_state()
         assert DropIn("mine", {"LSTM": plain.LSTM}).claimed("LSTM")

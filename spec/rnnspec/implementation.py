@@ -92,6 +92,8 @@ class DropIn(Implementation):
         if self.is_torch:
             return
         yield "messages", "exception classes are torch's own"
+        if not hasattr(self.classes[mode], "register_forward_hook"):
+            yield "hooks", "it is no torch.nn.Module"
         for claim in sorted(OPTIONAL.keys() - set(getattr(self.classes[mode], "claims", ()))):
             yield claim, f"claimed by a class attribute claims = {{{claim!r}}} or --rnn-with {claim}"
         for claim, words in KEYWORDS.items():
