@@ -99,6 +99,7 @@ class Row:
     ) -> None:
         self.clause, self.rnn, self.layers, self.draws = clause, rnn, layers, draws
         self.failure: Exception | None = None
+        self.refused: NotClaimed | None = None
 
     def run(self) -> None:
         """The fixed examples, the small ones, and others while there is time."""
@@ -112,6 +113,8 @@ class Row:
         while time.monotonic() < end:
             turn += 1
             self.search(f"{name} {settings.seed} {turn}", 100, FARTHER, end)
+        if self.refused:
+            raise self.refused
 
     def fixed(self) -> Iterator[tuple[Case, Mapping[str, Any]]]:
         """The fixed examples that belong to this row."""
@@ -143,9 +146,11 @@ class Row:
         """The clause on one network; the trial is about this one alone."""
         trial = current()
         trial.calls.clear()
-        trial.drawn = network = self.rnn.but(**{name: getattr(case, name) for name in FIELDS})
         try:
+            trial.drawn = network = self.rnn.but(**{name: getattr(case, name) for name in FIELDS})
             self.clause(network, case, **drawn)
+        except NotClaimed as refused:  # which hides no failure of another network
+            self.refused = refused
         except Exception as error:
             self.failure = error
             trial.example = KEEP + line(case, drawn)
@@ -168,10 +173,10 @@ class Row:
 
         try:
             attempts()
-        except (Exception, NotClaimed) as error:
+        except Exception as error:
             if self.failure in (None, error):
                 raise
-            raise self.failure from None  # which does not happen every time, or stops being claimed
+            raise self.failure from None  # which does not happen every time
 
 
 def line(case: Case, drawn: Mapping[str, Any]) -> str:
