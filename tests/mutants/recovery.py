@@ -156,3 +156,20 @@ class ZerosAfterARefusedPackedCall(plain.Layers):
         answer = super().packed(input, None if refused and hx is not None else hx)
         self.refused = False
         return answer
+
+
+@mutant("LSTM", "GRU", dies_of=("ERR-17",))
+class ResultsSpoilt(plain.Layers):
+    """A refused call writes over the output that was returned last."""
+
+    last: Tensor | None = None
+
+    def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
+        before = None if self.last is None else self.last.detach().clone()
+        if self.last is not None:
+            self.last.data.zero_()
+        output, state = super().padded(input, hx)
+        if self.last is not None and before is not None:
+            self.last.data.copy_(before)
+        self.last = output
+        return output, state
