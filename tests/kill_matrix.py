@@ -1,10 +1,12 @@
-"""Write `tests/mutants/kills.json`, the clauses that each mutant fails.
+"""Write `tests/mutants/kills.json`, the clauses that each mutant fails, and KILLS.md beside it, for people.
 
     python tests/kill_matrix.py [--chapters PCK DRP ...] [NAME ...]
+    python tests/kill_matrix.py --page
 
-Without names, all mutants; with chapters, their clauses alone, the rest as it was. The clauses that a mutant
-is declared to die of are tried on every case, the others on all but the long ones. Read what changes before
-you commit it: a clause that lets a mutant go is a defect of the clause.
+Without names, all mutants; with chapters, their clauses alone, the rest as it was; with --page, the page
+alone, from the file as it is. The clauses that a mutant is declared to die of are tried on every case, the
+others on all but the long ones. Read what changes before you commit it: a clause that lets a mutant go is a
+defect of the clause.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from pathlib import Path
 
 import torch
 
+import kill_page
 import killing
 from mutants import MUTANTS
 from rnnspec import catalogue
 from rnnspec.implementation import DropIn
 
 FILE = Path(__file__).parent / "mutants" / "kills.json"
+PAGE = FILE.with_name("KILLS.md")
 DTYPES = (torch.float32, torch.float64)
 
 
@@ -45,9 +49,13 @@ def read() -> tuple[list[str], dict[str, list[str]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--chapters", nargs="*", default=[])
+    parser.add_argument("--page", action="store_true")
     parser.add_argument("names", nargs="*")
     chosen = parser.parse_args()
     before, known = read()
+    if chosen.page:
+        PAGE.write_text(kill_page.page(before, known), encoding="utf-8")
+        return
     order = [str(clause) for clause in catalogue.every()]
     now = [c for c in order if not chosen.chapters or c.partition("-")[0] in chosen.chapters]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -64,6 +72,7 @@ def write(tried: list[str], fails: dict[str, list[str]]) -> None:
     """A mutant a line."""
     rows = ",\n".join(f"    {json.dumps(name)}: {json.dumps(clauses)}" for name, clauses in fails.items())
     FILE.write_text(f'{{\n  "tried": {json.dumps(tried)},\n  "fails": {{\n{rows}\n  }}\n}}\n')
+    PAGE.write_text(kill_page.page(tried, fails), encoding="utf-8")
 
 
 if __name__ == "__main__":
