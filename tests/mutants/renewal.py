@@ -74,11 +74,11 @@ class ConvertedThroughBfloat16(Converting):
 
 
 @mutant("LSTM", "GRU", dies_of=("PER-18",))
-class LastConvertedThroughBfloat16(Converting):
-    """Conversion of the reverse direction of the second layer goes through bfloat16."""
+class ReverseConvertedThroughBfloat16(Converting):
+    """Conversion of the reverse direction goes through bfloat16."""
 
     def after(self, name: str, old: Tensor, new: Tensor) -> Tensor:
-        return coarser(old).to(new.dtype) if name.endswith("_l1_reverse") else new
+        return coarser(old).to(new.dtype) if name.endswith("_reverse") else new
 
 
 @mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-7",))

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 import torch
 
-from rnnspec.axes import CELLS, GRU, LSTM, MODES, NETWORKS, PROJECTED, TANH, cases, each
+from rnnspec.axes import CELLS, GRU, LSTM, NETWORKS, PROJECTED, RELU, TANH, cases, each
 from rnnspec.check import is_same, rejects
 from rnnspec.notation import is_cell
 from rnnspec.renewed import around, filled, follows, holds, parametrized, stored, used
@@ -21,6 +21,7 @@ FEW = each({"T": 3, "B": 2})
 """Small: every network is called many times."""
 
 KINDS = [*TANH, *GRU, *LSTM, *PROJECTED]
+BOTH = each({"T": 3, "B": 2, "bidirectional": True})
 DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 
 pytestmark = [pytest.mark.needs("module")]
@@ -68,7 +69,7 @@ def test_refusals_name_the_entry(rnn, case):
 
 
 @pytest.mark.clause(id="PER-12", level="MUST", source=f"{LOADING}, strict")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_loading_what_fits(rnn, case):
     """With strict=False the entries that fit are loaded, and the names of those that are missing and of
@@ -107,7 +108,8 @@ OPTIONS = "input_size hidden_size num_layers nonlinearity bias batch_first dropo
 
 @pytest.mark.clause(id="PER-13", level="MUST", source="torch.save, torch.load; pickle")
 @pytest.mark.needs("module", "copy")
-@cases(MODES, [*NETWORKS, {"bias": False}, {"batch_first": True}], FEW)
+@cases(KINDS, FEW, [*NETWORKS, {"bias": False}, {"batch_first": True}])
+@cases(RELU, FEW)
 @cases(CELLS, [{}, {"bias": False}], FEW)
 def test_files_of_modules(rnn, case):
     """A module that is pickled, or saved and loaded with weights_only=False, keeps its options, its mode of
@@ -152,7 +154,7 @@ def _are_copied(rnn):
 
 @pytest.mark.clause(id="PER-14", level="SHOULD", source=PARAMETRIZE)
 @pytest.mark.needs("module", "copy", "hooks")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_copies_of_parametrized_modules(rnn, case):
     """A module with parametrized weights can be copied, after a call without grad too."""
@@ -167,7 +169,7 @@ def test_copies_of_parametrized_modules(rnn, case):
 @pytest.mark.deviates(implementation="torch.nn", case="RNN-*", reason=UNCOPIED)
 @pytest.mark.deviates(implementation="torch.nn", case="GRU-*", reason=UNCOPIED)
 @pytest.mark.deviates(implementation="torch.nn", case="LSTM-*", reason=UNCOPIED)
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_copies_of_parametrized_modules_after_a_call(rnn, case):
     """A module with parametrized weights can be copied after a call that recorded gradients."""

@@ -29,6 +29,7 @@ FEW = each({"T": 3, "B": 2})
 """Small: every network is called many times."""
 
 KINDS = [*TANH, *GRU, *LSTM, *PROJECTED]
+BOTH = each({"T": 3, "B": 2, "bidirectional": True})
 DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 
 pytestmark = [pytest.mark.needs("module")]
@@ -53,7 +54,7 @@ def test_steps_of_an_optimiser(rnn, case):
 
 @pytest.mark.clause(id="PER-16", level="MUST", source=PARAMETRIZE)
 @pytest.mark.needs("module", "hooks")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_parametrized_weights(rnn, case):
     """A parametrized weight is at each call what its parametrization makes of what is stored."""
@@ -67,7 +68,7 @@ def test_parametrized_weights(rnn, case):
 
 @pytest.mark.clause(id="PER-17", level="MUST", source="torch.nn.utils.prune; weights are not cached")
 @pytest.mark.needs("module", "hooks")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_pruned_weights(rnn, case):
     """A pruned weight is at each call what is stored times the mask."""
@@ -98,7 +99,7 @@ def _converted(rnn, weights, dtype):
 
 
 @pytest.mark.clause(id="PER-7", level="MUST", source=CONVERSION)
-@cases(KINDS, NETWORKS, FEW)
+@cases(KINDS, DEEP)
 @cases(CELLS, FEW)
 def test_conversion(rnn, case):
     """half, bfloat16, float, double and to(dtype) convert every weight, and the next call computes in that
@@ -115,7 +116,7 @@ def test_conversion(rnn, case):
 
 
 @pytest.mark.clause(id="PER-18", level="MUST", source=CONVERSION)
-@cases(KINDS, DEEP, [{"dtype": dtype} for dtype in WIDER])
+@cases(KINDS, BOTH, [{"dtype": dtype} for dtype in WIDER])
 @cases(CELLS, FEW, [{"dtype": dtype} for dtype in WIDER])
 def test_conversion_there_and_back(rnn, case):
     """Conversion to a wider dtype and back keeps every bit of the weights."""
@@ -125,7 +126,7 @@ def test_conversion_there_and_back(rnn, case):
 
 
 @pytest.mark.clause(id="PER-19", level="MUST", source=LOADING)
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_loading_converts(rnn, case):
     """Values of another dtype that are loaded are converted to the module's."""
@@ -136,7 +137,7 @@ def test_loading_converts(rnn, case):
 
 
 @pytest.mark.clause(id="PER-20", level="MUST", source=LOADING)
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_loading_with_assign(rnn, case):
     """With assign=True the module takes the dtype of the values that are loaded."""
@@ -209,7 +210,7 @@ def _halved(value):
 
 @pytest.mark.clause(id="PER-21", level="MUST", source=f"{MODULE}.register_forward_pre_hook")
 @pytest.mark.needs("module", "hooks", "hx")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_pre_hooks_replace_arguments(rnn, case):
     """The call is made with the arguments that a forward pre-hook returns."""
@@ -221,7 +222,7 @@ def test_pre_hooks_replace_arguments(rnn, case):
 
 @pytest.mark.clause(id="PER-22", level="MUST", source=f"{MODULE}.register_forward_hook")
 @pytest.mark.needs("module", "hooks", "hx")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_hooks_replace_results(rnn, case):
     """A forward hook is given the arguments and the result of the call, and what it returns is returned."""
@@ -254,7 +255,7 @@ def _swapping():
 
 
 @pytest.mark.clause(id="PER-10", level="SHOULD", source=SWAPPING)
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_conversion_by_swapping(rnn, case):
     """Conversion works when parameters are swapped rather than written to."""
@@ -269,7 +270,7 @@ def test_conversion_by_swapping(rnn, case):
 @pytest.mark.deviates(implementation="torch.nn", case="RNN-*", reason=UNSWAPPED)
 @pytest.mark.deviates(implementation="torch.nn", case="GRU-*", reason=UNSWAPPED)
 @pytest.mark.deviates(implementation="torch.nn", case="LSTM-*", reason=UNSWAPPED)
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_loading_by_swapping(rnn, case):
     """Loading works when parameters are swapped rather than written to."""

@@ -29,6 +29,7 @@ PACKING = "torch.nn.utils.rnn.PackedSequence; pack_padded_sequence, lengths"
 EQUATIONS = "torch.nn.RNN, LSTM, GRU and cells, equations"
 
 FEW = each({"T": 3, "B": 2})
+BOTH = each({"T": 3, "B": 2, "bidirectional": True})
 DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 KINDS = [*TANH, *GRU, *LSTM, *PROJECTED]
 
@@ -77,8 +78,8 @@ def test_devices_of_results(rnn, case):
 
 @pytest.mark.clause(id="DEV-3", level="MUST", source="torch, meta device")
 @pytest.mark.needs("meta")
-@cases(MODES, DEEP, each({}, {"hx": False}))
 @cases(KINDS, FEW)
+@cases(KINDS, DEEP, each({"hx": False}))
 @cases(CELLS, FEW, each({}, {"hx": False}))
 def test_shapes_on_the_meta_device(rnn, case):
     """On the meta device a call gives the shapes and dtypes of a real call, and tensors without data."""
@@ -103,7 +104,7 @@ def _without_memory(rnn):
 
 @pytest.mark.clause(id="DEV-7", level="MUST", source=f"{MODULE}.to_empty")
 @pytest.mark.needs("meta", "module")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_memory_after_the_meta_device(rnn, case):
     """A module that was made on the meta device works after to_empty and load_state_dict."""
@@ -114,7 +115,7 @@ def test_memory_after_the_meta_device(rnn, case):
 
 @pytest.mark.clause(id="DEV-8", level="MUST", source=f"{MODULE}.load_state_dict, assign")
 @pytest.mark.needs("meta", "module")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_assigning_after_the_meta_device(rnn, case):
     """A module that was made on the meta device works after load_state_dict with assign=True."""
@@ -176,7 +177,7 @@ def test_lengths_off_the_cpu(rnn, case):
 
 @pytest.mark.clause(id="DEV-6", level="SHOULD", source=f"{MODULE}.eval; cuDNN, training reserve space")
 @pytest.mark.needs("module", "grad")
-@cases(KINDS, DEEP)
+@cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_backward_in_another_mode(rnn, case):
     """Backward gives the right gradients, or raises, where training and evaluation change between the call
