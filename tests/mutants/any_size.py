@@ -84,11 +84,11 @@ class TwoStepsTheSame(Calls):
 
 
 @mutant(*LAYERS, dies_of=("ANY-2", "ANY-1"))
-class EvenStepsOff(Calls):
-    """In a call of an even number of steps the first input is 0.1 percent too large."""
+class LastOfSeveralSteps(Calls):
+    """In a call of several steps the last input is 1 percent too large."""
 
     def changed(self, xs: list[Tensor], state: State) -> Layer:
-        return ([1.001 * xs[0], *xs[1:]] if len(xs) % 2 == 0 else xs), state
+        return ([*xs[:-1], 1.01 * xs[-1]] if len(xs) > 1 else xs), state
 
 
 @mutant("RNN", "LSTM", dies_of=("ANY-2",))
@@ -112,11 +112,11 @@ class SingleRowFromZero(plain.Cell):
 
 @mutant(*CELLS, dies_of=("ANY-3", "ANY-1"))
 class WideInputCut(plain.Cell):
-    """Where I > H a cell leaves out the last input feature."""
+    """Where 2 I > H a cell leaves out the last input feature."""
 
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
         w = super().weights(layer, direction)
-        if self.input_size <= self.hidden_size:
+        if 2 * self.input_size <= self.hidden_size:
             return w
         return w._replace(weight_ih=torch.cat([w.weight_ih[:, :-1], 0 * w.weight_ih[:, -1:]], 1))
 
@@ -185,13 +185,13 @@ class NoneOfOneStep(Packs):
 
 
 @mutant("GRU", "LSTM", dies_of=("ANY-5",))
-class ShortestInReverse(plain.Layers):
-    """In reverse a sequence of one step starts from zeros, where another is longer."""
+class ShorterInReverse(plain.Layers):
+    """In reverse the sequences that are shorter than the longest start from zeros."""
 
     def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
-        if place[1] and len(xs) > 1:
-            still = len(xs[1])
-            state = tuple(torch.cat([s[:still], 0 * s[still:]]) for s in state)
+        if place[1]:
+            longest = len(xs[-1])
+            state = tuple(torch.cat([s[:longest], 0 * s[longest:]]) for s in state)
         return super().layer(xs, state, w, place)
 
 
@@ -271,21 +271,21 @@ class ReverseOfOneStep(plain.Layers):
 
 
 @mutant("GRU", "LSTM", dies_of=("ANY-9",))
-class UpperReverseOfManySteps(plain.Layers):
-    """In reverse the second layer starts at the last step but one where there are more than 2."""
+class UpperReverseOfSeveralSteps(plain.Layers):
+    """In reverse the second layer starts at the last step but one where there are several."""
 
     def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
-        if place == (1, 1) and len(xs) > 2:
+        if place == (1, 1) and len(xs) > 1:
             xs = [*xs[:-1], xs[-2]]
         return super().layer(xs, state, w, place)
 
 
 @mutant("RNN", "RNNCell", dies_of=("ANY-11",))
 class NoMoreThanSix(plain.Step):
-    """relu is relu6 where H is even."""
+    """relu is relu6 where H > 1."""
 
     def relu(self, v: Tensor) -> Tensor:
-        return v.clamp(0, 6) if self.hidden_size % 2 == 0 else v.relu()
+        return v.clamp(0, 6) if self.hidden_size > 1 else v.relu()
 
 
 @mutant("RNN", "RNNCell", dies_of=("ANY-11",))
