@@ -92,7 +92,7 @@ def equals(got: Tensor | Result, wanted: Tensor | Result, what: str = "output") 
 def _values(got: Tensor, wanted: Tensor, within: Tensor | float, what: str, axes: str) -> None:
     __tracebackhide__ = True
     have, want = got.detach().cpu().double(), wanted.detach().cpu().double()
-    allowed = torch.as_tensor(within, dtype=torch.float64).expand(have.shape)
+    allowed = torch.as_tensor(within, dtype=torch.float64).detach().expand(have.shape)
     if not bool(allowed.isfinite().all()):
         raise ValueError(f"the bound of {what} is not finite: the case cannot judge")
     error = (have - want).abs()
