@@ -3,8 +3,8 @@
 **How to read it.** The first sentence of a test's docstring is the norm. Its `clause` marker gives
 the id, which is permanent; the level in the sense of RFC 2119; and the source, the document and
 place that says so (a consequence of the equations says that). `cases` are the networks on which it is
-tried, with `for_all` those of all other sizes too, `needs` what an implementation must claim beyond the options of those networks. The body shows the
-norm in arithmetic and ends in a verb of `rnnspec.check`.
+tried, or with `for_all` examples of all other sizes too; `needs` what an implementation must claim beyond the
+options of those networks. The body shows the norm in arithmetic and ends in a verb of `rnnspec.check`.
 
 **Letters.** T time, B batch, I input size, H hidden size, P projection size, H where there is none,
 L layers, D directions, G gate blocks. Inputs are (T, B, I), states (L·D, B, P) and (L·D, B, H).
