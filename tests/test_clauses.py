@@ -82,9 +82,13 @@ def test_the_function_is_about_rnn(clause: Clause) -> None:
     assert set(names) <= {"rnn", "case", "recorded", "monkeypatch", "recwarn", "tmp_path"}
 
 
+SLOW = {"TRN-13"}
+"""Clauses that only the scope full has time for."""
+
+
 @clauses
 def test_names_of_cases_are_unique(clause: Clause) -> None:
-    assert clause.entries("core")
+    assert clause.entries("core") or str(clause) in SLOW
     cases = [case for dtype in DTYPES.values() for case in clause.cases(dtype, "full")]
     counts = Counter((str(case), case.dtype) for case in cases)
     assert counts

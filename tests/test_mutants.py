@@ -7,6 +7,7 @@ is not declared to fail is tried here on its smallest case alone; `kill_matrix.p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
@@ -16,20 +17,36 @@ import killing
 import plain
 from kill_matrix import DTYPES
 from mutants import MUTANTS
+from mutants.registry import drop_in
+from mutants.transforms import Scripted
 from rnnspec import catalogue
-from rnnspec.implementation import DropIn
+from rnnspec.implementation import Amended, DropIn
 from rnnspec.notation import MODES
 
 TRIED, FAILS = kill_matrix.read()
 
-ELSEWHERE = {"DET-5", "DTY-6", "DEV-2", "DEV-5", "DEV-10", "DEV-11", "DEV-12"}
-"""Clauses about accelerators: no mutant can die of them on the CPU."""
+ELSEWHERE = {"DET-5", "DTY-6", "DEV-2", "DEV-5", "DEV-10", "DEV-11", "DEV-12", "TRN-10", "TRN-13", "TRN-23"}
+"""Clauses about accelerators, ONNX and compilers: no mutant can die of them wherever the tests run."""
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_correct_drop_in_passes(mode: str) -> None:
     """The mutants' common ancestor has no fault of its own."""
     assert killing.failing(DropIn(f"plain:{mode}", {mode: getattr(plain, mode)}), DTYPES) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_correct_drop_in_keeps_what_mutants_claim(mode: str) -> None:
+    """Nor does it lack what mutants claim beside what every drop-in does; to be scripted it is prepared."""
+    ancestor = drop_in(f"Prepared{mode}", Scripted, mode)
+    about: dict[frozenset[str], set[str]] = defaultdict(set)
+    for mutant in MUTANTS.values():
+        if mutant.mode == mode:
+            about[frozenset(getattr(mutant.cls, "claims", ()))].update(mutant.dies_of)
+    for claims, ids in about.items():
+        if claims:
+            subject = Amended(DropIn(f"plain:{mode}", {mode: ancestor}), more=claims)
+            assert killing.failing(subject, DTYPES, ids, among=clauses(ids)) == []
 
 
 def clauses(ids: Iterable[str]) -> list[catalogue.Clause]:

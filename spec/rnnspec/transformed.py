@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import product
 from typing import Any, Optional, Tuple  # noqa: UP035 - TorchScript reads these
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
 
-from .check import NotClaimed
+from .bound import predicted, propagated
+from .check import NotClaimed, agrees, differs
 from .implementation import Network
 
 
@@ -59,6 +61,26 @@ def here(rnn: Network, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.to(rnn.device) for name, value in weights.items()}
 
 
+def right_at_every_size(net: Network, *lengths: int) -> None:
+    """A network gives what the equations give of T and T - 2 steps, or of these lengths, and of all rows and
+    the first.
+    """
+    case = net.case
+    for T, B in product(lengths or (case.T, case.T - 2), (case.B, 1)):
+        x, state = case.input[:T, :B], case.state and tuple(part[:, :B] for part in case.state)
+        start = tuple(part[:, :B] for part in case.state or case.zeros)
+        agrees(net(x, state), *predicted(case, case.weights, x, start))
+
+
+def drops_afresh(net: Network) -> None:
+    """Two calls differ, by far more than rounding."""
+    case, within = net.case, propagated(net.case)[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(case.seed)
+        first, other = (net(case.input, case.state) for _ in range(2))
+    differs(first.output, other.output, 100 * within.output, "output of a second call")
+
+
 @contextmanager
 def compiler() -> Iterator[None]:
     """What torch.compile has kept of other calls is forgotten, before and after."""
@@ -74,7 +96,7 @@ def compiler() -> Iterator[None]:
 @contextmanager
 def forward_mode() -> Iterator[None]:
     """Where dual tensors are; what torch scripts and warns of at the first of them is no result."""
-    with warnings.catch_warnings(), forward_ad.dual_level():  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore")
         yield
 
@@ -119,7 +141,7 @@ class HoldingPackedPair(_Holding):
 def scripted_inside(rnn: Network, module: Any) -> Callable[..., Any]:
     """A scripted module that holds the network."""
     outer = HoldingPair if rnn.case.kind == "LSTM" else Holding
-    return torch.jit.script(outer(module))  # type: ignore[no-any-return]
+    return torch.jit.script(outer(module))
 
 
 def scripted_for_packed(rnn: Network, module: Any) -> Callable[..., Any]:
@@ -144,7 +166,10 @@ def onnx_session(rnn: Network, dynamo: bool) -> Callable[..., Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         file = BytesIO()
-        program = torch.onnx.export(rnn.module, args, None if dynamo else file, dynamo=dynamo, verbose=False)
+        try:
+            program = torch.onnx.export(rnn.module, args, where, dynamo=dynamo, verbose=False)
+        except torch.onnx.errors.SymbolicValueError as error:
+            raise NotClaimed(f"refused openly: {str(error).splitlines()[0]}") from error
     model = program.model_proto.SerializeToString() if program is not None else file.getvalue()
     session = runtime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]

@@ -45,10 +45,10 @@ class Cell(Step):
         x = input if batched else input.unsqueeze(0)
         self.check_input(x)
         if hx is None:
-            state = self.initial_state(len(x), like=x)
+            state = self.initial_state(x.shape[0], like=x)
         else:
             state = self.enter_state(self.given_state(hx), batched)
-            self.check_state(state, len(x), like=x)
+            self.check_state(state, x.shape[0], like=x)
         state = self.step(x, state, self.weights())
         return self.returned_state(state if batched else tuple(s.squeeze(0) for s in state))
 

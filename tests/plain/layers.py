@@ -158,9 +158,9 @@ class Layers(Step):
         reverse = place[1] == 1
         ys = []
         for x in xs[::-1] if reverse else xs:
-            new = self.step(x, tuple(s[: len(x)] for s in state), w)
+            new = self.step(x, tuple(s[: x.shape[0]] for s in state), w)
             ys.append(new[0])
-            rest = [s[len(x) :].to(n.dtype) for n, s in zip(new, state, strict=True)]
+            rest = [s[x.shape[0] :].to(n.dtype) for n, s in zip(new, state, strict=True)]
             state = tuple(torch.cat(both) for both in zip(new, rest, strict=True))
         return ys[::-1] if reverse else ys, state
 

@@ -1,10 +1,9 @@
-"""82 Compilation: what torch.compile, TorchScript, torch.export and ONNX make of a network."""
+"""82 Transforms: what torch.compile and TorchScript make of a network."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from itertools import product
 
 import pytest
 import torch
@@ -12,19 +11,19 @@ import torch
 from rnnspec import gradients, ragged
 from rnnspec.axes import CELLS, GRU, LSTM, MODES, TANH, cases, each
 from rnnspec.bound import predicted, propagated
-from rnnspec.check import NotClaimed, agrees, differs
+from rnnspec.check import NotClaimed, agrees
 from rnnspec.notation import is_cell
 from rnnspec.transformed import (
     compiler,
+    drops_afresh,
     example,
     network,
-    onnx_session,
+    right_at_every_size,
     scripted_for_packed,
     scripted_inside,
 )
 
-COMPILE, EXPORT, ONNX = "torch.compile", "torch.export.export", "torch.onnx.export; ONNX RNN, LSTM, GRU"
-SCRIPT, TRACE = "torch.jit.script", "torch.jit.trace"
+COMPILE, SCRIPT, TRACE = "torch.compile", "torch.jit.script", "torch.jit.trace"
 
 DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 TWO = each({"T": 3, "B": 2, "L": 2})
@@ -45,15 +44,7 @@ GATED_CELLS = CELLS[2:]
 def test_compiled(rnn, case):
     """A compiled network gives the values of the network, for every T and B."""
     with compiler():
-        _is_right_at_every_size(network(rnn, lambda module: torch.compile(module, backend="eager")))
-
-
-def _is_right_at_every_size(net, *lengths):
-    case = net.case
-    for T, B in product(lengths or (case.T, case.T - 2), (case.B, 1)):
-        x, state = case.input[:T, :B], case.state and tuple(part[:, :B] for part in case.state)
-        start = tuple(part[:, :B] for part in case.state or case.zeros)
-        agrees(net(x, state), *predicted(case, case.weights, x, start))
+        right_at_every_size(network(rnn, lambda module: torch.compile(module, backend="eager")))
 
 
 @pytest.mark.clause(id="TRN-11", level="MAY", source=COMPILE)
@@ -93,7 +84,7 @@ def test_compiled_by_the_default_backend(rnn, case):
     if rnn.device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
         raise NotClaimed("there is no C++ compiler here")
     with compiler():
-        _is_right_at_every_size(network(rnn, torch.compile))
+        right_at_every_size(network(rnn, torch.compile))
 
 
 NO_GRAPH = {
@@ -129,18 +120,9 @@ def test_dropout_in_one_graph(rnn, case):
     """Compiled as one graph, in training, a network with dropout draws a fresh mask at each call."""
     with compiler():
         training = rnn.in_training(dropout=0.5)
-        _drops_afresh(
+        drops_afresh(
             network(training, lambda module: torch.compile(module, backend="aot_eager", fullgraph=True))
         )
-
-
-def _drops_afresh(net):
-    """Two calls differ, by far more than rounding."""
-    case, within = net.case, propagated(net.case)[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(case.seed)
-        first, other = (net(case.input, case.state) for _ in range(2))
-    differs(first.output, other.output, 100 * within.output, "output of a second call")
 
 
 # TorchScript
@@ -217,102 +199,4 @@ def test_traced_at_another_size(rnn, case):
     A cell that is traced without a state takes none: it is called for one step.
     """
     one_step = is_cell(case.mode) and not case.hx
-    _is_right_at_every_size(_traced(rnn, 2, case.B - 1), *((1,) if one_step else ()))
-
-
-# torch.export
-
-
-@pytest.mark.clause(id="TRN-5", level="MAY", source=EXPORT)
-@pytest.mark.needs("export")
-@cases([*SOME, *GATED_CELLS], FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-@cases(CELLS, FLOAT, scope="full")
-def test_exported(rnn, case):
-    """An exported network gives the values of the network for the shapes that it was exported with."""
-    net = network(rnn, lambda module: torch.export.export(module, example(rnn)).module())
-    agrees(net(case.input, case.state), *propagated(case))
-
-
-@pytest.mark.clause(id="TRN-17", level="MAY", source=f"{EXPORT}, dynamic_shapes")
-@pytest.mark.needs("export")
-@cases(LSTM, FLOAT, each({"hx": False}))
-@cases(CELLS, FLOAT, scope="full")
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-def test_exported_for_any_batch(rnn, case):
-    """A network that is exported with a dynamic batch gives the values of the network for other batches."""
-    given, size = example(rnn), torch.export.Dim("batch", min=2, max=64)
-    axis = 0 if is_cell(case.mode) else 1
-    shapes = tuple(tuple({axis: size} for _ in p) if isinstance(p, tuple) else {axis: size} for p in given)
-    net = network(rnn, lambda module: torch.export.export(module, given, dynamic_shapes=shapes).module())
-    for rows in (range(case.B), (0, 1), (0, 1, 1, 0, 1)):
-        x, state = case.input[:, rows], case.state and tuple(part[:, rows] for part in case.state)
-        start = tuple(part[:, rows] for part in case.state or case.zeros)
-        agrees(net(x, state), *predicted(case, case.weights, x, start))
-
-
-@pytest.mark.clause(id="TRN-20", level="MAY", source="torch.export.ExportedProgram.run_decompositions")
-@pytest.mark.needs("export")
-@cases(LSTM, FLOAT)
-@cases(CELLS, FLOAT, scope="full")
-@cases(MODES, STATE, FLOAT, scope="full")
-def test_exported_and_decomposed(rnn, case):
-    """An exported network that is decomposed into simple operations gives the values of the network."""
-    net = network(rnn, lambda module: _decomposed(torch.export.export(module, example(rnn))))
-    agrees(net(case.input, case.state), *propagated(case))
-
-
-def _decomposed(program):
-    return program.run_decompositions().module()
-
-
-@pytest.mark.clause(id="TRN-6", level="MAY", source=f"{EXPORT}; torch.nn.Dropout")
-@pytest.mark.needs("export", "dropout")
-@cases(LSTM, TWO, FLOAT)
-@cases(MODES, DEEP, FLOAT, scope="full")
-def test_dropout_exported(rnn, case):
-    """A network with dropout that is exported in training draws a fresh mask at each call."""
-    training = rnn.in_training(dropout=0.5)
-    _drops_afresh(network(training, lambda module: torch.export.export(module, example(rnn)).module()))
-
-
-@pytest.mark.clause(id="TRN-19", level="MAY", source="run_decompositions; torch.nn.Dropout")
-@pytest.mark.needs("export", "dropout")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="run_decompositions loses the dropout between layers (no upstream issue)",
-)
-@cases(TANH, TWO, FLOAT)
-@cases(MODES, DEEP, FLOAT, scope="full")
-def test_dropout_exported_and_decomposed(rnn, case):
-    """It does so too when it is decomposed into simple operations."""
-    training = rnn.in_training(dropout=0.5)
-    _drops_afresh(network(training, lambda module: _decomposed(torch.export.export(module, example(rnn)))))
-
-
-# ONNX
-
-
-@pytest.mark.clause(id="TRN-10", level="MAY", source=ONNX)
-@pytest.mark.needs("onnx")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="a projected LSTM becomes a model that ONNX Runtime refuses (pytorch#191855)",
-    case="LSTM-*P3*",
-)
-@cases(SOME, FLOAT)
-@cases(MODES, [{}, *DEEP, {"bias": False}], STATE, FLOAT, scope="full")
-def test_onnx(rnn, case):
-    """Exported to ONNX and run, a network gives the values of the network."""
-    net = network(rnn, lambda _: onnx_session(rnn, dynamo=True))
-    agrees(net(case.input, case.state), *propagated(case))
-
-
-@pytest.mark.clause(id="TRN-23", level="MAY", source=f"{ONNX}, dynamo=False")
-@pytest.mark.needs("onnx")
-@cases(SOME, FLOAT)
-@cases(MODES, [{}, *DEEP, {"bias": False}], STATE, FLOAT, scope="full")
-def test_onnx_by_the_older_exporter(rnn, case):
-    """Exported to ONNX by the older exporter and run, a network gives the values of the network."""
-    net = network(rnn, lambda _: onnx_session(rnn, dynamo=False))
-    agrees(net(case.input, case.state), *propagated(case))
+    right_at_every_size(_traced(rnn, 2, case.B - 1), *((1,) if one_step else ()))

@@ -22,15 +22,13 @@ DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 @cases(MODES, [{}, *DEEP])
 @cases(CELLS)
 def test_functional_call(rnn, case):
-    """functional_call computes with the weights that it is given, before and after a call with the
-    module's own.
+    """functional_call computes with the weights that it is given, before and after a call of the module,
+    which computes with its own.
     """
     weights = rnn.but(seed=case.seed + 1).weights
     net = network(rnn, lambda module: called_with(module, here(rnn, weights)))
-    wanted, within = predicted(case, weights, case.input, case.state)
-    for _ in "before", "after":
-        agrees(net(case.input, case.state), wanted, within)
-        rnn(case.input, case.state)
+    for one, numbers in ((net, weights), (rnn, case.weights), (net, weights)):
+        agrees(one(case.input, case.state), *predicted(case, numbers, case.input, case.state))
 
 
 @pytest.mark.clause(id="TRN-22", level="MUST", source=FUNC)
