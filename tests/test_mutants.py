@@ -1,14 +1,15 @@
 """Every clause has a mutant that dies of it, and every mutant fails the clauses declared, no others.
 
 `dies_of` beside a mutant names the clauses that are about its defect. `mutants/kills.json`, which
-`kill_matrix.py` writes, declares all that it fails among the clauses that were tried. A clause that a mutant
-is not declared to fail is tried here on its smallest case alone; `kill_matrix.py` tries more.
+`kill_matrix.py` writes, declares all that it fails among the clauses that were tried. Here a mutant is tried
+on the clauses that are about it and on one in eight of the rest, others for each mutant.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from zlib import crc32
 
 import pytest
 
@@ -24,6 +25,9 @@ from rnnspec.implementation import Amended, DropIn
 from rnnspec.notation import MODES
 
 TRIED, FAILS = kill_matrix.read()
+
+ONE_IN = 8
+"""The share of the table that is tried here: the whole takes an hour."""
 
 ELSEWHERE = {"DET-5", "DTY-6", "DEV-2", "DEV-5", "DEV-10", "DEV-11", "DEV-12", "TRN-10", "TRN-13", "TRN-23"}
 """Clauses about accelerators, ONNX and compilers: no mutant can die of them wherever the tests run."""
@@ -69,12 +73,13 @@ def test_mutant_dies(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAILS)
 def test_mutant_fails_what_is_declared(name: str) -> None:
-    """Each of the declared clauses, and no other of those that were tried."""
+    """Each of the declared clauses, and no other: of those about it all, of the others a sample."""
     mutant = MUTANTS[name]
     subject = DropIn(f"mutants:{name}", {mutant.mode: mutant.cls})
-    fails = killing.failing(subject, DTYPES, FAILS[name], killing.smallest, clauses(TRIED))
-    assert fails == FAILS[name], mutant.fault
-    assert set(mutant.dies_of) & set(TRIED) <= set(fails), mutant.fault
+    sample = [c for c in TRIED if c in mutant.dies_of or crc32(f"{name} {c}".encode()) % ONE_IN == 0]
+    fails = killing.failing(subject, DTYPES, FAILS[name], killing.smallest, clauses(sample))
+    assert fails == [c for c in FAILS[name] if c in sample], mutant.fault
+    assert set(mutant.dies_of) & set(sample) <= set(fails), mutant.fault
 
 
 def test_every_clause_has_a_mutant() -> None:
