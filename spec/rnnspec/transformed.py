@@ -166,6 +166,7 @@ def onnx_session(rnn: Network, dynamo: bool) -> Callable[..., Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         file = BytesIO()
+        where: Any = None if dynamo else file
         try:
             program = torch.onnx.export(rnn.module, args, where, dynamo=dynamo, verbose=False)
         except torch.onnx.errors.SymbolicValueError as error:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnnspec import gradients, ragged
-from rnnspec.axes import CELLS, GRU, LSTM, MODES, TANH, cases, each
+from rnnspec.axes import CELLS, GRU, LSTM, MODES, PROJECTED, RELU, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import NotClaimed, agrees
 from rnnspec.notation import is_cell
@@ -31,6 +31,8 @@ FLOAT = each({"dtype": torch.float32})
 STATE = each({}, {"hx": False})
 SOME = [*TANH, *GRU, *LSTM]
 GATED_CELLS = CELLS[2:]
+OTHERS = [*RELU, *PROJECTED, *CELLS[:2]]
+"""What core leaves to full where a case takes long."""
 
 # torch.compile
 
@@ -39,8 +41,8 @@ GATED_CELLS = CELLS[2:]
 @pytest.mark.needs("compile")
 @cases(SOME, FLOAT)
 @cases(GATED_CELLS, FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-@cases(CELLS, STATE, FLOAT, scope="full")
+@cases(OTHERS, FLOAT, scope="full")
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_compiled(rnn, case):
     """A compiled network gives the values of the network, for every T and B."""
     with compiler():
@@ -51,8 +53,8 @@ def test_compiled(rnn, case):
 @pytest.mark.needs("compile", "grad")
 @cases(SOME, FLOAT)
 @cases(GATED_CELLS, FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-@cases(CELLS, STATE, FLOAT, scope="full")
+@cases(OTHERS, FLOAT, scope="full")
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_gradients_of_the_compiled(rnn, case):
     """A compiled network gives the gradients of the network."""
     with compiler():
@@ -101,8 +103,8 @@ NO_GRAPH = {
 @pytest.mark.deviates(case="LSTM-*", **NO_GRAPH)
 @cases(SOME, FLOAT)
 @cases(GATED_CELLS, FLOAT)
+@cases(OTHERS, FLOAT, scope="full")
 @cases(MODES, DEEP, FLOAT, scope="full")
-@cases(CELLS, STATE, FLOAT, scope="full")
 def test_compiled_as_one_graph(rnn, case):
     """Compiled as one graph a network gives the values and the gradients of the network."""
     with compiler():
@@ -139,8 +141,8 @@ NO_FORWARD = {
 @pytest.mark.deviates(case="GRU-*", **NO_FORWARD)
 @pytest.mark.deviates(case="LSTM-*", **NO_FORWARD)
 @cases([*SOME, *CELLS], FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-@cases(CELLS, STATE, FLOAT, scope="full")
+@cases([*RELU, *PROJECTED], FLOAT, scope="full")
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_scripted(rnn, case):
     """A scripted network gives the values of the network."""
     agrees(network(rnn, torch.jit.script)(case.input, case.state), *propagated(case))
@@ -183,7 +185,8 @@ def _traced(rnn, T, B):
 @pytest.mark.clause(id="TRN-4", level="MAY", source=TRACE)
 @pytest.mark.needs("trace")
 @cases(CELLS, FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT)
+@cases(MODES, STATE, FLOAT)
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_traced(rnn, case):
     """A traced network gives the values of the network."""
     agrees(_traced(rnn, case.T, case.B)(case.input, case.state), *propagated(case))
@@ -192,7 +195,7 @@ def test_traced(rnn, case):
 @pytest.mark.clause(id="TRN-16", level="MAY", source=TRACE)
 @pytest.mark.needs("trace")
 @cases([*MODES, *CELLS], STATE, FLOAT)
-@cases(MODES, DEEP, STATE, FLOAT)
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_traced_at_another_size(rnn, case):
     """A traced network gives the values of the network for other T and B than it was traced with.
 

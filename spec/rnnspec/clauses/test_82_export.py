@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rnnspec.axes import CELLS, GRU, LSTM, MODES, TANH, cases, each
+from rnnspec.axes import CELLS, ELMAN, GRU, LSTM, MODES, PROJECTED, RELU, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees
 from rnnspec.notation import is_cell
@@ -19,13 +19,15 @@ FLOAT = each({"dtype": torch.float32})
 STATE = each({}, {"hx": False})
 SOME = [*TANH, *GRU, *LSTM]
 GATED_CELLS = CELLS[2:]
+OTHERS = [*RELU, *PROJECTED, *CELLS[:2]]
+"""What core leaves to full where a case takes long."""
 
 
 @pytest.mark.clause(id="TRN-5", level="MAY", source=EXPORT)
 @pytest.mark.needs("export")
 @cases([*SOME, *GATED_CELLS], FLOAT)
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
-@cases(CELLS, FLOAT, scope="full")
+@cases(OTHERS, FLOAT, scope="full")
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_exported(rnn, case):
     """An exported network gives the values of the network for the shapes that it was exported with."""
     net = network(rnn, lambda module: torch.export.export(module, example(rnn)).module())
@@ -35,8 +37,8 @@ def test_exported(rnn, case):
 @pytest.mark.clause(id="TRN-17", level="MAY", source=f"{EXPORT}, dynamic_shapes")
 @pytest.mark.needs("export")
 @cases(LSTM, FLOAT, each({"hx": False}))
-@cases(CELLS, FLOAT, scope="full")
-@cases(MODES, [{}, *DEEP], STATE, FLOAT, scope="full")
+@cases([*MODES, *CELLS], FLOAT, scope="full")
+@cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_exported_for_any_batch(rnn, case):
     """A network that is exported with a dynamic batch gives the values of the network for other batches."""
     given, size = example(rnn), torch.export.Dim("batch", min=2, max=64)
@@ -52,8 +54,7 @@ def test_exported_for_any_batch(rnn, case):
 @pytest.mark.clause(id="TRN-20", level="MAY", source="torch.export.ExportedProgram.run_decompositions")
 @pytest.mark.needs("export")
 @cases(LSTM, FLOAT)
-@cases(CELLS, FLOAT, scope="full")
-@cases(MODES, STATE, FLOAT, scope="full")
+@cases([*ELMAN, *GRU, *PROJECTED, *CELLS], FLOAT, scope="full")
 def test_exported_and_decomposed(rnn, case):
     """An exported network that is decomposed into simple operations gives the values of the network."""
     net = network(rnn, lambda module: _decomposed(torch.export.export(module, example(rnn))))
@@ -99,7 +100,8 @@ def test_dropout_exported_and_decomposed(rnn, case):
     case="LSTM-*P3*",
 )
 @cases(SOME, FLOAT)
-@cases(MODES, [{}, *DEEP, {"bias": False}], STATE, FLOAT, scope="full")
+@cases([*RELU, *PROJECTED], FLOAT, scope="full")
+@cases(MODES, [*DEEP, {"bias": False}], STATE, FLOAT, scope="full")
 def test_onnx(rnn, case):
     """Exported to ONNX and run, a network gives the values of the network."""
     net = network(rnn, lambda _: onnx_session(rnn, dynamo=True))
@@ -109,7 +111,8 @@ def test_onnx(rnn, case):
 @pytest.mark.clause(id="TRN-23", level="MAY", source=f"{ONNX}, dynamo=False")
 @pytest.mark.needs("onnx")
 @cases(SOME, FLOAT)
-@cases(MODES, [{}, *DEEP, {"bias": False}], STATE, FLOAT, scope="full")
+@cases([*RELU, *PROJECTED], FLOAT, scope="full")
+@cases(MODES, [*DEEP, {"bias": False}], STATE, FLOAT, scope="full")
 def test_onnx_by_the_older_exporter(rnn, case):
     """Exported to ONNX by the older exporter and run, a network gives the values of the network."""
     net = network(rnn, lambda _: onnx_session(rnn, dynamo=False))
