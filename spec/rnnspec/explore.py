@@ -11,20 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from functools import partial, wraps
+from functools import wraps
 from inspect import Parameter, Signature, unwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
-
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis import strategies as st
 
 from .case import FIELDS, Case
 from .check import NotClaimed
 from .implementation import Network
 from .notation import dtype_name
 from .trial import current
+
+if TYPE_CHECKING:
+    import hypothesis
 
 Below = Callable[[int], int]
 """below(n) draws a number from 0 to n - 1; the smaller it is, the simpler."""
@@ -48,18 +47,6 @@ SEEDS = 100
 """The numbers of a network come from one of so many seeds. (All that is drawn is below 100: larger numbers
 Hypothesis also takes from the source of the modules at hand, and a run would depend on what they are.)
 """
-
-PHASES = (Phase.generate, Phase.shrink)
-
-quietly = partial(
-    hypothesis.settings,
-    database=None,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-    verbosity=Verbosity.quiet,
-)
-"""Hypothesis draws and shrinks, no more: it keeps nothing, measures nothing, prints nothing."""
 
 KEEP = "  drawn    as a fixed case, to put above @for_all:\n           "
 
@@ -159,13 +146,15 @@ class Row:
     def search(self, seed: str, examples: int, times: int, end: float = float("inf")) -> None:
         """Draw so many networks, fewer where time is over; raise the failure of the smallest that fails."""
         __tracebackhide__ = True
+        import hypothesis  # takes a second: whoever searches for nothing does not wait for it
+        from hypothesis import strategies as st
 
         @st.composite
         def networks(draw: st.DrawFn) -> tuple[Case, Mapping[str, Any]]:
             return self.drawn(lambda n: draw(st.integers(0, n - 1)), times)
 
         @hypothesis.seed(crc32(seed.encode()))
-        @quietly(max_examples=examples, phases=PHASES[: 1 + current().search.shrinks])
+        @quietly(examples, current().search.shrinks)
         @hypothesis.given(networks())
         def attempts(network: tuple[Case, Mapping[str, Any]]) -> None:
             if self.failure or time.monotonic() < end:
@@ -177,6 +166,21 @@ class Row:
             if self.failure in (None, error):
                 raise
             raise self.failure from None  # which does not happen every time
+
+
+def quietly(examples: int, shrinks: bool) -> hypothesis.settings:
+    """Hypothesis draws and shrinks, no more: it keeps nothing, measures nothing, prints nothing."""
+    from hypothesis import HealthCheck, Phase, Verbosity, settings
+
+    return settings(
+        max_examples=examples,
+        phases=(Phase.generate, Phase.shrink)[: 1 + shrinks],
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
 
 
 def line(case: Case, drawn: Mapping[str, Any]) -> str:

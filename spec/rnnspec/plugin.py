@@ -81,6 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     entries = scopes.chosen(metafunc.definition.iter_markers("cases"), run.scope.name)
     found = [case for dtype in run.dtypes for case in axes.built(entries, dtype)]
     found += axes.named(entries, run.further)
+    found = found if run.scope.has(marker.kwargs["id"]) else []
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects

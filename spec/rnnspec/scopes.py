@@ -1,9 +1,9 @@
 """How many of a clause's cases are tried: the scopes smoke, core and full, and seeds of one's own.
 
 *smoke* takes of each clause one case, the smallest that can tell anything, in the first dtype, and the
-modes by turns: it says in seconds that nothing is badly wrong. *core* takes all cases but those marked
-`scope="full"`: it is what conformance means. *full* takes those too, and further seeds of the smallest
-case of each clause, mode and dtype.
+modes by turns, and leaves out what is slow: it says in seconds that nothing is badly wrong. *core* takes
+all cases but those marked `scope="full"`: it is what conformance means. *full* takes those too, and
+further seeds of the smallest case of each clause, mode and dtype.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ FURTHER = (2, 3, 4, 5, 6)
 """The seeds that full tries beside a case's own, which is 1 unless the clause says otherwise."""
 
 
+SLOW = frozenset({"ANY", "TRN", "DEV", "ERR-10", "PER-6"})
+"""Chapters and clauses for which smoke has no time: Hypothesis, compilers, and what makes torch import them
+(the meta device, an optimiser).
+"""
+
+
 @dataclass(frozen=True)
 class Scope:
     """A scope by its name, and the seeds that replace those of the cases; none: each case keeps its own."""
@@ -31,6 +37,10 @@ class Scope:
 
     def __str__(self) -> str:
         return " ".join([self.name, *(f"seed {seed}" for seed in self.seeds)])
+
+    def has(self, clause: str) -> bool:
+        """Whether it tries a clause at all."""
+        return self.name != "smoke" or SLOW.isdisjoint({clause, clause.partition("-")[0]})
 
     def cases(self, clause: str, found: Sequence[Case], fixed: bool) -> list[Case]:
         """What is tried of the cases that a clause has in this scope, for one implementation's modes.

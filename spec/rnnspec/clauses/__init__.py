@@ -24,8 +24,8 @@ those that need no other claim, so it contains the profiles of fewer claims. Hal
 profile where they are asked for.
 
 **Scopes.** *core* is what conformance means. *full* tries more: larger and longer cases, further seeds;
-who conforms in full conforms in core. *smoke* tries one small case of each clause, and cannot say that
-anything conforms, only that something does not.
+who conforms in full conforms in core. *smoke* tries one small case of each clause that is quick, and
+cannot say that anything conforms, only that something does not.
 """
 
 CHAPTERS = {
