@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rnnspec.axes import CELLS, ELMAN, GRU, LAYERS, LSTM, MODES, PROJECTED, TANH, cases, each
+from rnnspec.axes import CELLS, GRU, LAYERS, LSTM, MODES, PROJECTED, RELU, TANH, cases, each
 from rnnspec.bound import pinned, predicted, roundings
 from rnnspec.check import agrees, equals, lies_between
 from rnnspec.exact import OPEN, integers, rows, with_gates
@@ -153,7 +153,8 @@ LONG = each({"T": 1000, "B": 2, "I": 6, "H": 5})
 
 @pytest.mark.clause(id="EXT-6", level="MUST", source=EQUATIONS)
 @pytest.mark.needs("hx")
-@cases([*ELMAN, *GRU], LONG)
+@cases([*TANH, *GRU], LONG)
+@cases(RELU, LONG, each({"gain": 0.5}))  # so that 1000 steps do not overflow, whatever the seed
 def test_thousand_steps(rnn, case):
     """In a sequence of 1000 steps every step of RNN and GRU is the equation's."""
     got = rnn(case.input, case.state)
