@@ -13,6 +13,9 @@ import torch
 from rnnspec import axes, result, scopes
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause, every
+from rnnspec.deviations import listed
+from rnnspec.implementation import Network
+from rnnspec.loading import load
 from rnnspec.notation import MODES
 from rnnspec.scopes import FURTHER, SLOW, Scope
 
@@ -118,6 +121,12 @@ class TestSeeds:
         pair = [Case("GRU"), Case("GRU", seed=6)]
         assert Scope("core", (3,)).cases("SEQ-1", pair, fixed=False) == [Case("GRU", seed=3)]
         assert Scope("core", (3,)).cases("SEQ-1", pair, fixed=True) == pair
+
+    def test_a_listed_deviation_is_one_with_every_seed(self) -> None:
+        marker = pytest.mark.deviates(implementation="torch.nn", reason="a bug", case="GRU-T5-B3-I4-H7").mark
+        for case, known in ((Case("GRU"), True), (Case("GRU", seed=9), True), (Case("GRU", H=9), False)):
+            network = Network(load("torch.nn"), case, torch.device("cpu"))
+            assert bool(listed([marker], network)) == known
 
     def test_a_seed_of_full_that_is_in_core_is_tried_once(self) -> None:
         pair = [Case("GRU"), Case("GRU", seed=FURTHER[0])]
