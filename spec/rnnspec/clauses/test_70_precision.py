@@ -65,7 +65,7 @@ def test_sums_in_half_types(rnn, case):
 
 
 @pytest.mark.clause(id="DTY-3", level="MUST", source="consequence of the equations")
-@cases(MODES, [{"T": 3, "B": 2}, *DEEP], GRID, FULL)
+@cases(MODES, [{"B": 2}, *DEEP], GRID, FULL)  # five steps of relu are too long a number for float32
 @cases(CELLS, GRID, FULL)
 def test_ladder(rnn, case):
     """float64 is finer than float32, and float32 than any half type or TF32: on numbers that are the same
