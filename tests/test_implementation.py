@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import plain
-from rnnspec import loading
+from rnnspec import gradients, loading
 from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
 from rnnspec.implementation import Amended, DropIn, Implementation, Network, Run
@@ -32,8 +32,30 @@ class Own(Implementation):
         return load("torch.nn").build(case, weights, device)
 
 
+class Functional(Own):
+    """A function of the weights that it is built from."""
+
+    claims = frozenset({"hx", "grad"})
+
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+        module = torch.nn.LSTM(case.I, case.H).to(case.dtype)
+
+        def run(x: Tensor, hx: Any = None) -> Any:
+            return torch.func.functional_call(module, dict(weights), (x, hx))
+
+        return run
+
+
 class Nameless(plain.Layers):
     pass
+
+
+class OtherNames(plain.GRUCell):
+    """Its state dict has torch's names, its parameters have not."""
+
+    def named_parameters(self, *args: Any, **options: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        for name, part in super().named_parameters(*args, **options):
+            yield f"cell.{name}", part
 
 
 class Told(Nameless):
@@ -328,3 +350,31 @@ class TestCalls:
         with pytest.raises(Failed) as caught:
             rnn(rnn.case.input)
         assert said in str(caught.value)
+
+
+class TestLearnable:
+    def test_the_weights_that_a_function_is_built_from(self) -> None:
+        rnn = network(Functional())
+        loss = gradients.weighing(rnn.case)
+        gradients.agree(gradients.given(rnn, loss), gradients.expected(rnn.case))
+        assert all(part is not rnn.weights[name] for name, part in rnn.learnable.items())
+
+    def test_nothing_requires_grad_unless_it_is_claimed(self) -> None:
+        built: dict[str, Tensor] = {}
+
+        class Keeping(Own):
+            def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+                built.update(weights)
+                return super().build(case, weights, device)
+
+        rnn = network(Keeping())
+        rnn(rnn.case.input, rnn.case.state)
+        assert built
+        assert not any(part.requires_grad for part in built.values())
+
+    def test_parameters_of_other_names(self) -> None:
+        found = DropIn("mine", {"GRUCell": OtherNames})
+        rnn = network(found, mode="GRUCell")
+        with pytest.raises(Failed, match="weight_ih, weight_hh, bias_ih, bias_hh is not among"):
+            _ = rnn.learnable
+        assert network(Amended(found, without=frozenset({"module"})), mode="GRUCell").learnable == {}

@@ -237,6 +237,12 @@ class TestSelection:
             run = pytester.runpytest_inprocess("-k", "test_lstm", *arguments)
             assert run.parseoutcomes().get("passed", 0) == items
 
+    def test_a_clause_needs_what_its_chapter_needs(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(test_three=CLAUSES + '\npytestmark = [pytest.mark.needs("half")]\n')
+        run = pytester.runpytest_inprocess("--rnn-without=half", "--rnn=mine:Wrong")
+        assert run.parseoutcomes().get("passed", 0) == 0
+        assert run.parseoutcomes().get("failed", 0) == 0
+
     def test_with(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(test_three=CLAUSES.replace('needs("packed")', 'needs("vmap")'))
         for arguments, items in (((), 0), (("--rnn-with=trace,vmap",), 2)):

@@ -188,7 +188,10 @@ def second(result: Result, loss: Result, asked: Mapping[str, Tensor]) -> Gradien
     total = torch.stack([(part * weight.to(part)).sum() for (_, part), (_, weight) in pairs]).sum()
     first = torch.autograd.grad(total, [*asked.values()], create_graph=True, allow_unused=True)
     along = torch.stack([(part * _waves(part)).sum() for part in first if part is not None]).sum()
-    found = torch.autograd.grad(along, [*asked.values()], allow_unused=True)
+    try:
+        found = torch.autograd.grad(along, [*asked.values()], allow_unused=True)
+    except RuntimeError as error:  # backward itself has no derivative, or says that it must not be asked
+        raise check.Failed(f"gradients cannot be differentiated in turn: {error}") from error
     named = zip(asked.items(), found, strict=True)
     return {name: torch.zeros_like(leaf) if part is None else part for (name, leaf), part in named}
 

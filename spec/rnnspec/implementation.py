@@ -49,7 +49,9 @@ class Implementation:
         """A network with the case's options and torch's canonical weights (see `Case.parameters`).
 
         It is called as torch's module is: x (T, B, I), or (B, T, I) for a case with batch_first,
-        and a state (L·D, B, ·) that may be omitted; a cell with (B, I) and (B, H).
+        and a state (L·D, B, ·) that may be omitted; a cell with (B, I) and (B, H). The weights are its
+        own to keep. Where `grad` is claimed they require grad, and are what gradients are asked of,
+        unless a torch.nn.Module is built: then its parameters are.
         """
         raise NotImplementedError
 
@@ -122,7 +124,7 @@ class DropIn(Implementation):
         with torch.random.fork_rng(devices=[]):
             module = self.construct(case.mode, case.I, case.H, **case.options)
         module = module.to(device=device, dtype=case.dtype)
-        module.load_state_dict({name: value.to(device) for name, value in weights.items()})
+        module.load_state_dict({name: value.detach().to(device) for name, value in weights.items()})
         return module  # type: ignore[no-any-return]
 
     def construct(self, mode: str, *args: Any, **options: Any) -> Any:
@@ -192,7 +194,7 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             module = self.construct(self.case.I, self.case.H, **self.case.options, **options)
         module = module.to(device=self.device, dtype=self.case.dtype).train()
-        module.load_state_dict({name: value.to(self.device) for name, value in self.weights.items()})
+        module.load_state_dict({n: w.detach().to(self.device) for n, w in network._lent.items()})
         vars(network)["module"] = module
         return network
 
@@ -200,15 +202,30 @@ class Network:
     def module(self) -> Any:
         """The drop-in's module with these weights; the function that `build` gave elsewhere."""
         with self._inside("building"):
-            return self.implementation.build(self.case, self.weights, self.device)
+            return self.implementation.build(self.case, self._lent, self.device)
+
+    @cached_property
+    def _lent(self) -> Mapping[str, Tensor]:
+        """What the network is built from: copies of the weights, which it may write on."""
+        grad = self.claims("grad")
+        return {name: w.detach().clone().requires_grad_(grad) for name, w in self.weights.items()}
 
     @property
     def learnable(self) -> Mapping[str, Tensor]:
-        """The parameters of the module by torch's names; the weights that it was built from elsewhere."""
+        """What gradients are asked of, by torch's names: the module's parameters, or what it was built from.
+
+        Parameters of other names are left out, and so are all of a class that names none, unless `module`
+        is claimed, which promises them.
+        """
         module = self.module
         if hasattr(module, "named_parameters"):
-            return dict(module.named_parameters())
-        return self.weights
+            named = dict(module.named_parameters())
+        else:
+            named = {} if hasattr(module, "load_state_dict") else dict(self._lent)
+        missing = [name for name in self.weights if name not in named]
+        if missing and self.claims("module"):
+            raise Failed(f"{', '.join(missing)} is not among the network's named_parameters()")
+        return {name: named[name] for name in self.weights if name in named}
 
     def construct(self, *args: Any, **options: Any) -> Any:
         """A fresh module by torch's constructor: by default the case's sizes and options."""

@@ -143,9 +143,8 @@ def _network(item: pytest.Item) -> Network | None:
 
 
 def _needs(item: pytest.Item) -> tuple[str, ...]:
-    """What the clause says that it needs, beside the options of its cases."""
-    marker = item.get_closest_marker("needs")
-    return marker.args if marker else ()
+    """What the clause and its chapter say that it needs, beside the options of its cases."""
+    return tuple(claim for marker in item.iter_markers("needs") for claim in marker.args)
 
 
 def _profiles(item: pytest.Item) -> list[str]:
