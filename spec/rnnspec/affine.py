@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import sqrt
 
 import torch
@@ -142,13 +143,16 @@ class Affine:
 
     def settled(self) -> Affine:
         """The sum read: its roundings have happened."""
-        if self.pending is None:
-            return self
+        return self if self.pending is None else self._read
+
+    @cached_property
+    def _read(self) -> Affine:
         p = self.pending
+        assert p is not None
         lost = self.unit.accumulated(p.terms, p.mass) + self.unit.stored(p.parts, p.pieces)
         return replace(self, slack=self.slack + lost, pending=None)
 
-    @property
+    @cached_property
     def radius(self) -> Tensor:
         """The most that rounding may have moved each element."""
         now = self.settled()
