@@ -216,10 +216,11 @@ class Attached:
         return other + self.value
 
 
-def curvature(case: Case) -> Gradients:
-    """`second` of the equations, in float64."""
+def curvature(case: Case, names: Iterable[str]) -> Gradients:
+    """`second` of the equations, in float64, with respect to what is named."""
     given = dict(zip(("input", "h_0", "c_0"), (case.input, *(case.state or case.zeros)), strict=False))
-    asked = {name: part.double().requires_grad_() for name, part in (given | dict(case.weights)).items()}
-    start = tuple(asked[name] for name in given if name != "input")
-    weights = {name: Attached(asked[name]) for name in case.weights}
-    return second(reference.run(case, weights, asked["input"], start), weighing(case), asked)
+    every = {n: part.to(torch.float64, copy=True) for n, part in (given | dict(case.weights)).items()}
+    asked = {name: every[name].requires_grad_() for name in names}
+    start = tuple(every[name] for name in given if name != "input")
+    weights = {name: Attached(every[name]) for name in case.weights}
+    return second(reference.run(case, weights, every["input"], start), weighing(case), asked)
