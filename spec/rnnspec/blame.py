@@ -16,9 +16,12 @@ from .reproduce import script
 from .trial import Trial
 
 KIT = Path(__file__).parent
-OURS = (KIT / "clauses", KIT / "implementation.py", KIT / "renewed.py", KIT / "transformed.py")
+OURS = (
+    KIT / "clauses",
+    *(KIT / f"{name}.py" for name in ("implementation", "renewed", "transformed", "gradients")),
+)
 """Where an exception is the implementation's doing: in a clause that looks at it, in the seam, in what is
-made of it."""
+made of it, in its backward."""
 
 
 class Verdict(NamedTuple):

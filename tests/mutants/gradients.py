@@ -482,3 +482,70 @@ class PackedBiasGradientMissing(plain.Layers):
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
         w = super().weights(layer, direction)
         return w._replace(bias_hh=w.bias_hh.detach()) if self.off and w.bias_hh is not None else w
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-22",))
+class InputOnlyWithWeights(plain.Step):
+    """Where no weight requires grad the gradient of the input is half of what it is."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        frozen = not any(t.requires_grad for t in w if t is not None)
+        return super().step(warped(x, lambda g: g / 2) if frozen else x, state, w)
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-22",))
+class StateOnlyWithInput(plain.Step):
+    """Where the input does not require grad the gradient of h_0 is doubled."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if isinstance(input, Tensor) and not input.requires_grad and hx is not None:
+            hx = (warped(hx[0], _twice), hx[1]) if isinstance(hx, tuple) else warped(hx, _twice)
+        return super().forward(input, hx)
+
+
+def _twice(g: Tensor) -> Tensor:
+    return 2 * g
+
+
+class Laid(torch.autograd.Function):
+    """Backward reads the gradient wrongly if it lies in memory in some way."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, misread: Callable[[Tensor], bool]) -> Tensor:
+        ctx.misread = misread
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient / 2 if ctx.misread(gradient) else gradient, None
+
+
+@mutant(*LAYERS, dies_of=("GRD-23",))
+class ExpandedGradientMisread(plain.Layers):
+    """Of a gradient that is expanded half is read."""
+
+    def result(self, output: Any, state: State) -> tuple[Any, Any]:
+        if isinstance(output, Tensor):
+            output = Laid.apply(output, lambda g: 0 in g.stride())  # type: ignore[no-untyped-call]
+        return super().result(output, state)
+
+
+@mutant(*LAYERS, dies_of=("GRD-23",))
+class StridedStateGradientMisread(plain.Layers):
+    """Of a gradient of h_n that is not contiguous half is read."""
+
+    def result(self, output: Any, state: State) -> tuple[Any, Any]:
+        h_n = Laid.apply(state[0], lambda g: not g.is_contiguous())  # type: ignore[no-untyped-call]
+        return super().result(output, (h_n, *state[1:]))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-24",))
+class WorkspaceOfQuietCalls(WrongWeights):
+    """A call without grad writes over what an earlier one kept for backward."""
+
+    quiet = 0
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        self.quiet += not torch.is_grad_enabled()
+        then = self.quiet
+        return w._replace(weight_ih=warped(w.weight_ih, lambda g: g if self.quiet == then else g / 2))

@@ -429,3 +429,82 @@ class LastParameterUnlisted(plain.Layers):
         for name, part in super().named_parameters(*args, **options):
             if name != "bias_hh_l1_reverse":
                 yield name, part
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-24",))
+class CopyInTraining(Copied):
+    """A deep copy is in training mode."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return super().__deepcopy__(memo).train()
+
+    def shared(self) -> list[Any]:
+        return []
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-24",))
+class CopyThawed(Copied):
+    """All parameters of a deep copy require grad."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return super().__deepcopy__(memo).requires_grad_()
+
+    def shared(self) -> list[Any]:
+        return []
+
+
+@mutant(*LAYERS, dies_of=("PER-25",))
+class DropoutNotPickled(Pickled):
+    """A pickled module forgets dropout."""
+
+    def written(self, state: dict[str, Any]) -> dict[str, Any]:
+        return state | {"dropout": 0.0}
+
+
+@mutant(*LAYERS, dies_of=("PER-25",))
+class DropoutNotCopied(Copied):
+    """A deep copy forgets dropout."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = super().__deepcopy__(memo)
+        twin.dropout = 0.0
+        return twin
+
+    def shared(self) -> list[Any]:
+        return []
+
+
+@mutant(*LAYERS, "LSTMCell", dies_of=("PER-26",))
+class ThawedByLoading(plain.Step):
+    """Loading makes every parameter require grad."""
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        answer = super().load_state_dict(*args, **options)
+        self.requires_grad_()
+        return answer
+
+
+@mutant("RNN", "GRU", "GRUCell", dies_of=("PER-26",))
+class ThawedByConversion(plain.Step):
+    """Conversion makes every parameter require grad."""
+
+    def _apply(self, *args: Any, **options: Any) -> Any:
+        return super()._apply(*args, **options).requires_grad_()  # type: ignore[no-untyped-call]
+
+
+@mutant("LSTM", "GRU", "RNNCell", dies_of=("PER-26",))
+class TrainingAfterLoading(plain.Step):
+    """Loading puts the module in training mode."""
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        answer = super().load_state_dict(*args, **options)
+        self.train()
+        return answer
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-27",))
+class PrefixForgotten(plain.Step):
+    """In another module the entries of the state dict have no prefix."""
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        return super().state_dict(*args, **options | {"prefix": ""})

@@ -228,3 +228,59 @@ def test_writing_between_forward_and_backward(rnn, case):
 def _results(case):
     parts = ("output", "h_n", "c_n") if case.kind == "LSTM" else ("output", "h_n")
     return parts[1:] if is_cell(case.mode) else parts
+
+
+def _heads(result):
+    return [part for _, part in result.items()]
+
+
+@pytest.mark.clause(id="GRD-22", level="MUST", source="torch.Tensor.requires_grad")
+@pytest.mark.needs("grad", "module", "hx")
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
+@cases(CELLS, FINE)
+def test_what_alone_requires_grad(rnn, case):
+    """Where the input, a state or the weights alone require grad they get the gradient that they get where
+    all do.
+    """
+    asked, loss = leaves(rnn), _heads(weighing(case))
+    given = [[name] for name in asked.named() if name not in asked.weights]
+    for alone in (*given, [*asked.weights]):
+        for name, leaf in asked.named().items():
+            leaf.requires_grad_(name in alone)
+        result = rnn.attached(asked.x, asked.state)
+        got = of(_heads(result), loss, {name: asked.named()[name] for name in alone})
+        gradients.agree(got, expected(case))
+    rnn.module.requires_grad_(True)
+
+
+@pytest.mark.clause(id="GRD-23", level="MUST", source="torch.autograd.grad, grad_outputs; Tensor.expand")
+@pytest.mark.needs("grad")
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
+@cases(CELLS, FINE)
+def test_layout_of_what_backward_is_given(rnn, case):
+    """Backward takes gradients however they lie in memory: strided, or expanded as those of a sum are."""
+    asked, loss = leaves(rnn), weighing(case)
+    strided = loss.map(lambda part: part.transpose(0, -1).contiguous().transpose(0, -1))
+    ones = loss.map(torch.ones_like)
+    expanded = ones.map(lambda part: part.new_ones(()).expand(part.shape))
+    result = rnn.attached(asked.x, asked.state)
+    for values, laid in ((loss, strided), (ones, expanded)):
+        wanted = gradients.predicted(case, case.weights, case.input, case.state, values)
+        gradients.agree(of(_heads(result), _heads(laid), asked.named()), wanted)
+
+
+@pytest.mark.clause(id="GRD-24", level="MUST", source="consequence of PUR-4: a call leaves nothing behind")
+@pytest.mark.needs("grad")
+@cases(MODES, FINE)
+@cases(MODES, DEEP)
+@cases(CELLS, FINE)
+def test_calls_before_backward(rnn, case):
+    """Other calls between a call and its backward, with grad or without, change nothing of its gradient."""
+    asked, other = leaves(rnn), case.but(seed=case.seed + 1)
+    result = rnn.attached(asked.x, asked.state)
+    for mode in (torch.no_grad, torch.inference_mode, torch.enable_grad):
+        with mode():
+            rnn(other.input, other.state)
+    gradients.agree(of(_heads(result), _heads(weighing(case)), asked.named()), expected(case))

@@ -8,11 +8,13 @@ from io import BytesIO
 
 import pytest
 import torch
+from torch import nn
 
 from rnnspec.axes import CELLS, GRU, LSTM, NETWORKS, PROJECTED, RELU, TANH, cases, each
-from rnnspec.check import is_same, rejects
+from rnnspec.check import NotClaimed, is_same, rejects
 from rnnspec.notation import is_cell
 from rnnspec.renewed import around, filled, follows, holds, parametrized, stored, used
+from rnnspec.transformed import drops_afresh
 
 LOADING = "torch.nn.Module.load_state_dict"
 PARAMETRIZE = "torch.nn.utils.parametrize: deep copies are allowed"
@@ -176,3 +178,64 @@ def test_copies_of_parametrized_modules_after_a_call(rnn, case):
     network = parametrized(rnn)
     follows(network)
     _are_copied(network)
+
+
+def _kept(module):
+    """The options, the mode of training and what requires grad, as far as a module has them."""
+    names = [name for name in (*OPTIONS.split(), "training") if hasattr(module, name)]
+    grads = {name: part.requires_grad for name, part in module.named_parameters()}
+    return {name: getattr(module, name) for name in names} | grads
+
+
+def _marked(rnn):
+    """The module in evaluation mode, its first parameter frozen."""
+    module = rnn.module.eval()
+    next(module.parameters()).requires_grad_(False)
+    return module
+
+
+@pytest.mark.clause(id="PER-24", level="MUST", source="copy.deepcopy")
+@pytest.mark.needs("module", "copy")
+@cases(KINDS, DEEP)
+@cases(CELLS, FEW)
+def test_options_of_deep_copies(rnn, case):
+    """A deep copy has its original's options, mode of training, and frozen parameters."""
+    module = _marked(rnn)
+    is_same(_kept(deepcopy(module)), _kept(module), "what a deep copy keeps")
+
+
+@pytest.mark.clause(id="PER-25", level="MUST", source="copy.deepcopy; pickle; torch.nn.LSTM, dropout")
+@pytest.mark.needs("module", "copy", "dropout", "layers")
+@cases(KINDS, each({"T": 3, "B": 2, "L": 2, "dtype": torch.float32}))
+def test_dropout_of_copies(rnn, case):
+    """A network with dropout that was copied, or pickled, has dropout."""
+    module = rnn.in_training(dropout=0.5).module
+    for twin in (deepcopy(module), pickle.loads(pickle.dumps(module))):
+        drops_afresh(around(rnn, twin))
+
+
+@pytest.mark.clause(id="PER-26", level="MUST", source=f"{LOADING}; torch.nn.Module.to")
+@cases(KINDS, DEEP)
+@cases(CELLS, FEW)
+def test_what_loading_and_conversion_keep(rnn, case):
+    """Loading and conversion change neither options nor the mode of training nor what requires grad."""
+    module = _marked(rnn)
+    wanted = _kept(module)
+    module.load_state_dict({name: value.to(rnn.device) for name, value in rnn.weights.items()})
+    is_same(_kept(module), wanted, "what loading keeps")
+    module.to(torch.float32 if case.dtype == torch.float64 else torch.float64)
+    is_same(_kept(module), wanted, "what conversion keeps")
+
+
+@pytest.mark.clause(id="PER-27", level="MUST", source="torch.nn.Module.state_dict, prefix")
+@cases(KINDS, DEEP)
+@cases(CELLS, FEW)
+def test_inside_another_module(rnn, case):
+    """In a module that holds the network its entries have its name there before theirs, and are loaded so."""
+    if not isinstance(rnn.module, nn.Module):
+        raise NotClaimed("it is no torch.nn.Module")
+    outer = nn.ModuleDict({"inner": rnn.module})
+    values = case.but(seed=case.seed + 1).weights
+    is_same(list(outer.state_dict()), [f"inner.{name}" for name in values], "the keys of the state dict")
+    outer.load_state_dict({f"inner.{name}": value.to(rnn.device) for name, value in values.items()})
+    follows(around(rnn, rnn.module, weights=values))
