@@ -210,6 +210,10 @@ class Network:
         grad = self.claims("grad")
         return {name: w.detach().clone().requires_grad_(grad) for name, w in self.weights.items()}
 
+    def forget(self) -> None:
+        """Let go of the module; the next call builds another."""
+        vars(self).pop("module", None)
+
     @property
     def learnable(self) -> Mapping[str, Tensor]:
         """What gradients are asked of, by torch's names: the module's parameters, or what it was built from.

@@ -175,7 +175,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with trying() as trial:
         item.stash[TRIAL] = (trial, time.perf_counter())
-        return (yield)
+        try:
+            return (yield)
+        finally:  # thousands of networks are not to be kept
+            del item.stash[TRIAL]
+            network = _network(item)
+            if network:
+                network.forget()
 
 
 @pytest.hookimpl(wrapper=True)
