@@ -10,7 +10,7 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
 import plain
-from mutants.registry import LAYERS, mutant
+from mutants.registry import CELLS, LAYERS, mutant
 from plain import Place, State, Weights
 
 Layer = tuple[list[Tensor], State]
@@ -409,3 +409,22 @@ class DefaultBias(plain.Layers):
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
         w = super().weights(layer, direction)
         return w if self.bias else w._replace(bias_ih=torch.full_like(w.weight_ih[:, 0], 0.01))
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("SEQ-11",))
+class NamedStateLost(plain.Step):
+    """A state that is given by name is not looked at."""
+
+    def __call__(self, *args: Any, **words: Any) -> Any:
+        words.pop("hx", None)
+        return super().__call__(*args, **words)
+
+
+@mutant("LSTM", "GRUCell", dies_of=("SEQ-11",))
+class NamedInputInBfloat16(plain.Step):
+    """An input that is given by name is rounded to bfloat16."""
+
+    def __call__(self, *args: Any, **words: Any) -> Any:
+        if "input" in words:
+            words["input"] = words["input"].bfloat16().to(words["input"])
+        return super().__call__(*args, **words)

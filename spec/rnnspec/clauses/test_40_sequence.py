@@ -9,8 +9,9 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from rnnspec import notebook
 from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, SIZES, cases, each
 from rnnspec.bound import propagated
-from rnnspec.check import agrees, equals
+from rnnspec.check import NotClaimed, agrees, equals
 from rnnspec.reference import Result
+from rnnspec.refusals import forms
 
 CONSEQUENCE = "consequence of the equations"
 
@@ -169,3 +170,29 @@ def test_recorded_networks(rnn, case, recorded):
         dtype=torch.float64,
         oracle=dict(expected.items()),
     )
+
+
+@pytest.mark.clause(id="SEQ-11", level="SHOULD", source="torch.nn.RNN, LSTM, GRU, cells, forward(input, hx)")
+@pytest.mark.needs("module", "hx")
+@cases(MODES)
+@cases(CELLS)
+def test_by_name(rnn, case):
+    """Input and state may be given by their names, input and hx.
+
+    Who takes no such words, and says so, does not claim it; words that are lost give other results.
+    """
+    _, x, state = next(forms(rnn, case))
+    wanted = rnn.raw(x, rnn.packed(state))
+    x, hx = x.to(rnn.device), rnn.packed(tuple(part.to(rnn.device) for part in state))
+    for args, words in (((x,), {"hx": hx}), ((), {"input": x, "hx": hx})):
+        try:
+            got = rnn.module(*args, **words)
+        except TypeError as error:
+            raise NotClaimed(f"refused: {error}", refused=True) from error
+        for number, pair in enumerate(zip(_flat(got), _flat(wanted), strict=True)):
+            equals(*pair, f"tensor {number} of the result of {', '.join(words)}")
+
+
+def _flat(result):
+    """The tensors of what a bare call returned, in order."""
+    return [t for part in result for t in _flat(part)] if isinstance(result, tuple) else [result]
