@@ -375,3 +375,34 @@ class BiasesCastOnce(UnderAutocast):
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
         w = super().weights(layer, direction)
         return w._replace(bias_ih=w.bias_ih.detach()) if self.casting() and w.bias_ih is not None else w
+
+
+class Bent(torch.autograd.Function):
+    """The same number, and a gradient of `factor` times what it is."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient * ctx.factor, None
+
+
+@mutant("RNN", "LSTM", "RNNCell", dies_of=("DTY-14",))
+class SteepTanhOfHalf(plain.Step):
+    """In half types the derivative of tanh is a tenth too large."""
+
+    def tanh(self, v: Tensor) -> Tensor:
+        return super().tanh(Bent.apply(v, 1.1) if v.dtype in HALF else v)  # type: ignore[no-untyped-call]
+
+
+@mutant("GRU", "GRUCell", "LSTMCell", dies_of=("DTY-14",))
+class RecurrentGradientOfFloat16(plain.Step):
+    """In float16 the gradient of weight_hh is a tenth too small."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        if x.dtype == torch.float16:
+            w = w._replace(weight_hh=Bent.apply(w.weight_hh, 0.9))  # type: ignore[no-untyped-call]
+        return super().step(x, state, w)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from rnnspec import ragged
+from rnnspec import gradients, ragged
 from rnnspec.affine import Rounding
 from rnnspec.axes import CELLS, MODES, cases, each
 from rnnspec.bound import pinned, predicted, propagated
 from rnnspec.check import NotClaimed, agrees, differs, has_dtype, is_same
+from rnnspec.gradients import expected, weighing
 from rnnspec.notation import is_cell
 
 EQUATIONS = "torch.nn.RNN, LSTM, GRU and cells, equations"
@@ -102,6 +103,14 @@ def test_dtype_of_packed_results(rnn, case):
     got = ragged.run(rnn, ragged.packed(case.input, ragged.lengths(case)), case.state)
     for name, part in got.items():
         has_dtype(part, case.dtype, name)
+
+
+@pytest.mark.clause(id="DTY-14", level="MUST", source=f"{EQUATIONS}; torch.autograd")
+@pytest.mark.needs("grad")
+@cases([*MODES, *CELLS], HALF, each({"T": 3, "B": 2, "H": 5, "gain": 0.5}))
+def test_gradients_in_half_types(rnn, case):
+    """In bfloat16 and float16 too backward gives the derivatives within the bound of the dtype."""
+    gradients.agree(gradients.given(rnn, weighing(case)), expected(case))
 
 
 @pytest.mark.clause(id="DTY-10", level="MAY", source=AUTOCAST)
