@@ -150,7 +150,7 @@ class TestFailures:
         verdict = judged(raised, trial, broken)
         assert verdict.outcome == "FAIL"
         assert '@fixed(mode="RNN", T=1, B=1, I=1, H=1)' in verdict.message
-        assert "rnn = Breaks(1, 1)" in verdict.details
+        assert "rnn = Breaks(1, 1)" in verdict.details()
 
         with trying() as trial, pytest.raises(ZeroDivisionError) as bad:
             for_all(half=lambda case, below: below(1) // 0)(cut_wide)(network())

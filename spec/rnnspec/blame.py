@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -25,11 +27,11 @@ made of it, in its backward."""
 
 
 class Verdict(NamedTuple):
-    """The outcome, its message for the row, and all that the terminal shows."""
+    """The outcome, its message for the row, and all that the terminal shows, which takes long to say."""
 
     outcome: str
     message: str = ""
-    details: str = ""
+    details: Callable[[], str] = str
 
     def considering(self, listing: Listing | None) -> Verdict:
         """This verdict on a clause that is listed as a known deviation, or is not."""
@@ -39,7 +41,7 @@ class Verdict(NamedTuple):
         if outcome == "KNOWN":
             return Verdict(outcome, f"known: {listing.reason}\n{self.message}")
         gone = f"a listed deviation is gone, take the entry out: {listing.reason}"
-        return Verdict(outcome, gone, gone)
+        return Verdict(outcome, gone, lambda: gone)
 
 
 def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network) -> Verdict:
@@ -54,9 +56,9 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
     elif isinstance(error, Exception) and _is_the_implementations(raised.tb):
         message = f"raised {type(error).__name__}: {error}\n" + _last_lines(error)
     else:
-        return Verdict("ERROR", f"{type(error).__name__}: {error}", _whole(error))
+        return Verdict("ERROR", f"{type(error).__name__}: {error}", partial(_whole, error))
     message += f"\n{trial.example}" if trial.example else ""
-    return Verdict("FAIL", message, _with_reproducer(message, error, trial, trial.drawn or network))
+    return Verdict("FAIL", message, partial(_with_reproducer, message, error, trial, trial.drawn or network))
 
 
 def _is_the_implementations(tb: TracebackType | None) -> bool:

@@ -218,7 +218,7 @@ def pytest_runtest_makereport(
         report.longrepr = (str(item.path), 0, verdict.message)
     elif verdict.outcome != "PASS":
         report.outcome = "failed"
-        report.longrepr = "\n".join([_title(item, row), "", verdict.details])
+        report.longrepr = "\n".join([_title(item, row), "", verdict.details()])
     note = {"row": vars(row), "norm": norm(item), "spent": dict(trial.spent)}
     note["profiles"] = _counted(item, call.excinfo.value if call.excinfo else None)
     report.user_properties.append((NOTE, note))
