@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -391,3 +392,53 @@ class SwappedLateBiases(Swapping):
         for part, value in before:
             part.data = value
         return self
+
+
+class HalfKept(plain.Step):
+    """In half types the weights are copied at the first call that `keeps` them, and again after loading."""
+
+    def keeps(self) -> bool:
+        raise NotImplementedError
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        if w.weight_ih.dtype not in (torch.bfloat16, torch.float16) or not self.keeps():
+            return w
+        kept: dict[Any, Weights] = self.__dict__.setdefault("kept", {})
+        return kept.setdefault((layer, direction), w.each(lambda part: part.detach().clone()))
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        self.__dict__.pop("kept", None)
+        return super().load_state_dict(*args, **options)
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-28",))
+class HalfKeptWithoutGrad(HalfKept):
+    """In half types a call without grad uses copies of the weights, made at the first and after loading."""
+
+    def keeps(self) -> bool:
+        return not torch.is_grad_enabled()
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-28",))
+class HalfKeptWithGrad(HalfKept):
+    """In half types a call with grad uses copies of the weights, made at the first and after loading."""
+
+    def keeps(self) -> bool:
+        return torch.is_grad_enabled()
+
+
+@mutant(*LAYERS, dies_of=("PER-29",))
+class FlatBufferShared(plain.Layers):
+    """A deep copy after flatten_parameters has the buffer of its original, and so its parameters."""
+
+    flattened = False
+
+    def flatten_parameters(self) -> None:
+        self.flattened = True
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = type(self).__new__(type(self))
+        memo |= {id(part): part for part in self.parameters() if self.flattened}
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin

@@ -239,3 +239,18 @@ def test_inside_another_module(rnn, case):
     is_same(list(outer.state_dict()), [f"inner.{name}" for name in values], "the keys of the state dict")
     outer.load_state_dict({f"inner.{name}": value.to(rnn.device) for name, value in values.items()})
     follows(around(rnn, rnn.module, weights=values))
+
+
+@pytest.mark.clause(id="PER-29", level="MUST", source="copy.deepcopy; torch.nn.RNNBase.flatten_parameters")
+@pytest.mark.needs("module", "copy")
+@cases(KINDS, DEEP)
+def test_copies_of_flattened_parameters(rnn, case):
+    """A deep copy of a network whose parameters were flattened shares nothing with it."""
+    if rnn.implementation.name != "torch.nn" and not hasattr(rnn.module, "flatten_parameters"):
+        raise NotClaimed("there is no flatten_parameters")
+    rnn.module.flatten_parameters()
+    twin = around(rnn, deepcopy(rnn.module))
+    changed = filled(around(rnn, rnn.module, seed=case.seed + 1))
+    follows(twin)
+    follows(filled(around(twin, twin.module, seed=case.seed + 2)))
+    follows(changed)

@@ -280,3 +280,17 @@ def test_loading_by_swapping(rnn, case):
     with _swapping():
         rnn.module.load_state_dict(values)
     _converted(rnn, values, case.dtype)
+
+
+HALF = [{"dtype": torch.bfloat16}, {"dtype": torch.float16}]
+
+
+@pytest.mark.clause(id="PER-28", level="MUST", source="torch.Tensor.copy_; weights are not cached")
+@cases(KINDS, FEW, HALF)
+@cases(CELLS, FEW, HALF)
+def test_writing_in_half_types(rnn, case):
+    """In half types a weight that is written to reaches the next call, with grad or without."""
+    for number, mode in enumerate((torch.no_grad, torch.enable_grad) * 2):
+        network = filled(around(rnn, rnn.module, seed=case.seed + number))
+        with mode():
+            follows(network)
