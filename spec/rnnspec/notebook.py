@@ -62,7 +62,7 @@ CASE = {**SIZES, "B": 3, "batch_first": True, "dtype": torch.float32}
 def seeded(recorded: Recorded, dtype: torch.dtype) -> tuple[dict[str, Tensor], Tensor]:
     """The weights and h_0 (1, 3, 2) that seed 50 gave, as INI-6 recorded them, in a dtype."""
     entry = recorded.read("INI-6", "RNN", str(Case(**CASE)))
-    numbers = {name: value.to(dtype) for name, value in entry.result.items()}
+    numbers = {name: value.to(dtype, copy=True) for name, value in entry.result.items()}
     return numbers, numbers.pop("h_0")
 
 
