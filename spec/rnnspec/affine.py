@@ -70,7 +70,7 @@ class Rounding:
         return replace(cls.of(torch.float32), factor=TF32)
 
     def stored(self, magnitude: Tensor, times: int = 1) -> Tensor:
-        return times * (self.store * magnitude + self.smallest)
+        return magnitude * (times * self.store) + times * self.smallest
 
     def accumulated(self, terms: int, magnitude: Tensor) -> Tensor:
         return (gamma(terms, self.accumulate) + gamma(terms, ORACLE)) * magnitude
@@ -225,11 +225,11 @@ class Affine:
 
     def _function(self, value: Tensor, slope: Tensor, curvature: float, most: Tensor) -> Affine:
         now = self.settled()
-        reach = now.radius
-        slack = slope * now.slack + curvature / 2 * reach**2
-        lost = self.unit.stored(torch.ones_like(value), ACTIVATION)
+        beyond = curvature / 2 * now.radius**2
+        slack = slope * now.slack + beyond
+        lost = self.unit.store * ACTIVATION + self.unit.smallest * ACTIVATION
         spread = _scaled(now.spread, slope)
-        wild = slope * reach + curvature / 2 * reach**2 > most
+        wild = slope * now.radius + beyond > most
         if bool(wild.any()):
             slack = torch.where(wild, most, slack)
             spread = _scaled(spread, (~wild).double())

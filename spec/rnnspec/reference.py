@@ -102,10 +102,9 @@ def elman(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> t
 def gru(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
     """n = tanh(W_in x_t + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h."""
     (h,) = state
-    r_x, z_x, n_x = gates_x.chunk(3, -1)
-    r_h, z_h, n_h = linear(h, w.W_hh, w.b_hh).chunk(3, -1)
-    r = (r_x + r_h).sigmoid()
-    z = (z_x + z_h).sigmoid()
+    gates_h = linear(h, w.W_hh, w.b_hh)
+    r, z, _ = (gates_x + gates_h).sigmoid().chunk(3, -1)
+    n_x, n_h = gates_x.chunk(3, -1)[2], gates_h.chunk(3, -1)[2]
     n = (n_x + r * n_h).tanh()
     return (n.lerp(h, z),)
 
@@ -113,9 +112,11 @@ def gru(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tup
 def lstm(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
     """c_t = f c_{t-1} + i g, h_t = o tanh(c_t), projected by W_hr where there is one."""
     h, c = state
-    i, f, g, o = (gates_x + linear(h, w.W_hh, w.b_hh)).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
+    gates = gates_x + linear(h, w.W_hh, w.b_hh)
+    i, f, _, o = gates.sigmoid().chunk(4, -1)
+    g = gates.chunk(4, -1)[2].tanh()
+    c = f * c + i * g
+    h = o * c.tanh()
     return (h if w.W_hr is None else h @ w.W_hr.T), c
 
 
