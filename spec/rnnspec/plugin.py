@@ -175,6 +175,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with trying() as trial:
         item.stash[TRIAL] = (trial, time.perf_counter())
+        vars(item)["repr_failure"] = lambda excinfo: ""  # the verdict says it, and in less time
         try:
             return (yield)
         finally:  # thousands of networks are not to be kept
