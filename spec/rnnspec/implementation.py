@@ -212,7 +212,8 @@ class Network:
 
     def forget(self) -> None:
         """Let go of the module; the next call builds another."""
-        vars(self).pop("module", None)
+        for kept in ("module", "_lent"):
+            vars(self).pop(kept, None)
 
     @property
     def learnable(self) -> Mapping[str, Tensor]:

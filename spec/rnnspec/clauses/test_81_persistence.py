@@ -221,7 +221,7 @@ def test_what_loading_and_conversion_keep(rnn, case):
     """Loading and conversion change neither options nor the mode of training nor what requires grad."""
     module = _marked(rnn)
     wanted = _kept(module)
-    module.load_state_dict({name: value.to(rnn.device) for name, value in rnn.weights.items()})
+    module.load_state_dict({name: value.to(rnn.device, copy=True) for name, value in rnn.weights.items()})
     is_same(_kept(module), wanted, "what loading keeps")
     module.to(torch.float32 if case.dtype == torch.float64 else torch.float64)
     is_same(_kept(module), wanted, "what conversion keeps")
@@ -237,7 +237,7 @@ def test_inside_another_module(rnn, case):
     outer = nn.ModuleDict({"inner": rnn.module})
     values = case.but(seed=case.seed + 1).weights
     is_same(list(outer.state_dict()), [f"inner.{name}" for name in values], "the keys of the state dict")
-    outer.load_state_dict({f"inner.{name}": value.to(rnn.device) for name, value in values.items()})
+    outer.load_state_dict({f"inner.{name}": value.to(rnn.device, copy=True) for name, value in values.items()})
     follows(around(rnn, rnn.module, weights=values))
 
 
