@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import torch
 
 from rnnspec import result
 from rnnspec.notation import CLAIMS
@@ -242,6 +243,14 @@ class TestSelection:
         run = pytester.runpytest_inprocess("--rnn-without=half", "--rnn=mine:Wrong")
         assert run.parseoutcomes().get("passed", 0) == 0
         assert run.parseoutcomes().get("failed", 0) == 0
+
+    def test_threads(self, pytester: pytest.Pytester) -> None:
+        """One by default, another number for as long as a clause is tried."""
+        for given, count in (([], 1), (["--rnn-threads=3"], 3)):
+            pytester.runpytest_inprocess("--rnn=torch.nn", "--rnn-results=out.jsonl", *given)
+            head, _ = result.read(pytester.path / "out.jsonl")
+            assert head["threads"] == count
+        assert torch.get_num_threads() == 1
 
     def test_with(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(test_three=CLAUSES.replace('needs("packed")', 'needs("vmap")'))

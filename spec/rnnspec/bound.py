@@ -20,10 +20,10 @@ from .reference import Result
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """The oracle's numbers are small: threads cost more than they give, above all on a busy machine."""
+def threads(count: int) -> Iterator[None]:
+    """So many threads in torch. At small sizes more than one cost more than they give."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ class Noise:
         return carried
 
 
-@one_thread()
+@threads(1)
 def predicted(
     case: Case,
     weights: Mapping[str, Tensor],
@@ -75,7 +75,7 @@ def roundings(dtype: torch.dtype, times: int, magnitude: Tensor | float = 1.0) -
     return Rounding.of(dtype).stored(torch.as_tensor(magnitude, dtype=torch.float64), times)
 
 
-@one_thread()
+@threads(1)
 def pinned(
     case: Case,
     x: Tensor,

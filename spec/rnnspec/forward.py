@@ -15,7 +15,7 @@ from torch import Tensor
 from . import reference
 from .affine import Affine, Rounding
 from .backward import SLOPE
-from .bound import Noise, one_thread
+from .bound import Noise, threads
 from .case import Case
 from .reference import Result
 
@@ -105,7 +105,7 @@ def _slope(value: Affine, center: Tensor, bend: Tensor) -> Affine:
     return Affine(center, slack, now.unit, None if now.spread is None else now.spread * bend)
 
 
-@one_thread()
+@threads(1)
 def predicted(case: Case, along: Case, weights: bool = False) -> tuple[Result, Result]:
     """The derivative of a case's result with respect to input and states along the numbers of another
     case, or with respect to the weights along its weights; and the bound of every element.

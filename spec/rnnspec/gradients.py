@@ -16,7 +16,7 @@ from torch import Tensor
 from . import check, reference
 from .affine import Rounding
 from .backward import Tape, Traced, Weight
-from .bound import Noise, one_thread
+from .bound import Noise, threads
 from .case import Case
 from .implementation import Network
 from .reference import Result
@@ -91,7 +91,7 @@ def predicted(
     return _gathered(case, weights, x, state, loss, rows)
 
 
-@one_thread()
+@threads(1)
 def _gathered(
     case: Case,
     weights: Mapping[str, Tensor],

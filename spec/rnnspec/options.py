@@ -65,6 +65,13 @@ def add(parser: pytest.Parser) -> None:
         help="try every case with this seed, not with its own; repeatable",
     )
     group.addoption(
+        "--rnn-threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="torch's threads while a clause is tried; default: 1",
+    )
+    group.addoption(
         "--rnn-profile",
         action="append",
         default=[],
@@ -174,6 +181,18 @@ def _dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise pytest.UsageError(f"--rnn-dtype: {name!r} is not one of {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def threads(config: pytest.Config) -> int:
+    """How many, at least 1.
+
+    Raises:
+        pytest.UsageError: fewer.
+    """
+    given: int = config.getoption("rnn_threads")
+    if given < 1:
+        raise pytest.UsageError(f"--rnn-threads: {given} is fewer than 1")
+    return given
 
 
 def _seed(text: str) -> int:

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, options, result, scopes  # noqa: E402
+from . import axes, bound, options, result, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .catalogue import first_sentence  # noqa: E402
@@ -60,7 +60,15 @@ def pytest_configure(config: pytest.Config) -> None:
     refuse_update(config, options.names(config), [str(device) for device in devices], scope)
     asked = any(config.getoption(name) for name in ("rnn", "rnn_results", "rnn_profile"))
     pairs = [(s, d) for s in subjects for d in devices]
-    run = Run(pairs, options.dtypes(config), scope, asked, options.further(config), options.profiles(config))
+    run = Run(
+        pairs,
+        options.dtypes(config),
+        scope,
+        asked,
+        threads=options.threads(config),
+        further=options.further(config),
+        profiles=options.profiles(config),
+    )
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, run), "rnnspec.recorder")
@@ -173,7 +181,7 @@ def _case(item: pytest.Item) -> Case | None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     if item.get_closest_marker("clause") is None:
         return (yield)
-    with trying() as trial:
+    with bound.threads(item.config.stash[RUN].threads), trying() as trial:
         item.stash[TRIAL] = (trial, time.perf_counter())
         vars(item)["repr_failure"] = lambda excinfo: ""  # the verdict says it, and in less time
         try:

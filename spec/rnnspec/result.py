@@ -55,7 +55,6 @@ def header(expected: int, implementations: Iterable[Mapping[str, Any]], **rest: 
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "threads": torch.get_num_threads(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "arguments": sys.argv[1:],
         "implementations": list(implementations),

@@ -40,6 +40,7 @@ class Run:
     dtypes: list[torch.dtype]
     scope: Scope
     asked: bool
+    threads: int = 1
     further: list[torch.dtype] = field(default_factory=list)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     rows: list[result.Row] = field(default_factory=list)
@@ -138,6 +139,7 @@ class Recorder:
             devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             scope=run.scope.name,
+            threads=run.threads,
             seed=list(run.scope.seeds) or "of each case",
             profiles=[said for _, said in run.verdicts()],
             arguments=[str(argument) for argument in self.config.invocation_params.args],

@@ -237,7 +237,9 @@ def test_inside_another_module(rnn, case):
     outer = nn.ModuleDict({"inner": rnn.module})
     values = case.but(seed=case.seed + 1).weights
     is_same(list(outer.state_dict()), [f"inner.{name}" for name in values], "the keys of the state dict")
-    outer.load_state_dict({f"inner.{name}": value.to(rnn.device, copy=True) for name, value in values.items()})
+    outer.load_state_dict(
+        {f"inner.{name}": value.to(rnn.device, copy=True) for name, value in values.items()}
+    )
     follows(around(rnn, rnn.module, weights=values))
 
 
