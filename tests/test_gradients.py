@@ -38,9 +38,7 @@ def leaves(case: Case, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def by_autograd(result: reference.Result, loss: reference.Result, asked: dict[str, Tensor]) -> Gradients:
-    pairs = zip(result.items(), loss.items(), strict=True)
-    total = torch.stack([(part * weight.to(part)).sum() for (_, part), (_, weight) in pairs]).sum()
-    found = torch.autograd.grad(total, [*asked.values()], allow_unused=True)
+    found = torch.autograd.grad(gradients.weighed(result, loss), [*asked.values()], allow_unused=True)
     return {n: torch.zeros_like(asked[n]) if g is None else g for n, g in zip(asked, found, strict=True)}
 
 

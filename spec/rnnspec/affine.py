@@ -22,7 +22,7 @@ The oracle's own float64 rounding is added to each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
@@ -31,6 +31,9 @@ import torch
 from torch import Tensor
 
 from .notation import SMALLEST, UNIT_ROUNDOFF
+
+Change = Callable[[Tensor], Tensor]
+Join = Callable[[list[Tensor], int], Tensor]
 
 ACTIVATION = 4
 """Roundings of 1 allowed for one tanh or sigmoid."""
@@ -262,7 +265,7 @@ class Affine:
 
         return [cut(number) for number in range(blocks)]
 
-    def _each(self, change, change_spread) -> Affine:  # type: ignore[no-untyped-def]
+    def _each(self, change: Change, change_spread: Change) -> Affine:
         p = self.pending
         return Affine(
             change(self.center),
@@ -287,7 +290,7 @@ def _scaled(spread: Tensor | None, factor: Tensor) -> Tensor | None:
     return None if spread is None else spread * factor
 
 
-def _joined(parts: Sequence[Affine], join, axis: int, spread_axis: int) -> Affine:  # type: ignore[no-untyped-def]
+def _joined(parts: Sequence[Affine], join: Join, axis: int, spread_axis: int) -> Affine:
     now = [part.settled() for part in parts]
     spreads = padded([part.spread for part in now], now[0].center)
     return Affine(

@@ -62,6 +62,12 @@ def weighing(case: Case, heads: Iterable[str] = HEADS, seed: int = 0) -> Result:
     return Result(output, h_n, drawn("c_n", case.H, case.L * case.D))
 
 
+def weighed(result: Result, loss: Result) -> Tensor:
+    """The loss itself: Σ v·output + Σ u·h_n + Σ w·c_n."""
+    pairs = zip(result.items(), loss.items(), strict=True)
+    return torch.stack([(part * weight.to(part)).sum() for (_, part), (_, weight) in pairs]).sum()
+
+
 # What the equations give.
 
 
@@ -184,12 +190,12 @@ def agree(got: Gradients, wanted: Wanted) -> None:
 
 def second(result: Result, loss: Result, asked: Mapping[str, Tensor]) -> Gradients:
     """The gradient of Σ waves · gradient of the loss, by autograd twice."""
-    pairs = zip(result.items(), loss.items(), strict=True)
-    total = torch.stack([(part * weight.to(part)).sum() for (_, part), (_, weight) in pairs]).sum()
-    first = torch.autograd.grad(total, [*asked.values()], create_graph=True, allow_unused=True)
+    first = torch.autograd.grad(
+        weighed(result, loss), [*asked.values()], create_graph=True, allow_unused=True
+    )
     along = torch.stack([(part * _waves(part)).sum() for part in first if part is not None]).sum()
     try:
-        found = torch.autograd.grad(along, [*asked.values()], allow_unused=True)
+        found = torch.autograd.grad(along, every, allow_unused=True)
     except RuntimeError as error:  # backward itself has no derivative, or says that it must not be asked
         raise check.Failed(f"gradients cannot be differentiated in turn: {error}") from error
     named = zip(asked.items(), found, strict=True)

@@ -146,6 +146,16 @@ class OneFrozenAllFrozen(WrongWeights):
         return w.each(Tensor.detach) if some else w
 
 
+@mutant(*LAYERS, *CELLS, dies_of=("GRD-20",))
+class FrozenReadInHalf(WrongWeights):
+    """A weight that alone is frozen is read through bfloat16."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        if not any(t.requires_grad for t in w if t is not None):
+            return w
+        return w.each(lambda t: t if t.requires_grad else t.bfloat16().to(t.dtype))
+
+
 @mutant(*LAYERS, dies_of=("GRD-20",))
 class ThawedByTheCall(plain.Layers):
     """A call makes every parameter require grad again."""

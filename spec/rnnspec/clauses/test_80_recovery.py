@@ -99,7 +99,7 @@ def _of_a_batch(rnn, case):
     return x, *state
 
 
-@pytest.mark.clause(id="ERR-17", level="MUST", source="consequence of PUR-4: a call leaves nothing behind")
+@pytest.mark.clause(id="ERR-17", level="MUST", source="consequence of SEQ-6: a call leaves nothing behind")
 @pytest.mark.needs("hx")
 @cases([*MODES, *CELLS], NETWORKS[:1])
 @cases([*TANH, *LSTM], NETWORKS[1:])
