@@ -195,7 +195,7 @@ def second(result: Result, loss: Result, asked: Mapping[str, Tensor]) -> Gradien
     )
     along = torch.stack([(part * _waves(part)).sum() for part in first if part is not None]).sum()
     try:
-        found = torch.autograd.grad(along, every, allow_unused=True)
+        found = torch.autograd.grad(along, [*asked.values()], allow_unused=True)
     except RuntimeError as error:  # backward itself has no derivative, or says that it must not be asked
         raise check.Failed(f"gradients cannot be differentiated in turn: {error}") from error
     named = zip(asked.items(), found, strict=True)
