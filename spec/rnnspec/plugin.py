@@ -36,6 +36,7 @@ pytest_plugins = ("rnnspec.exploring",)
 MARKERS = (
     "clause(id, level, source): the clause that a test states",
     "cases(*entries, scope): the networks on which a clause is tried (see rnnspec.axes.cases)",
+    "isolated(why): a clause that may end the process of an implementation that is wrong",
     "needs(*claims): what a clause needs beyond the options of its cases",
     "deviates(implementation, reason, dtype, case): a known deviation (see rnnspec.deviations)",
 )
