@@ -19,7 +19,7 @@ from rnnspec.case import Case
 from rnnspec.catalogue import Clause, every
 from rnnspec.clauses import CHAPTERS
 from rnnspec.notation import CLAIMS, DTYPES
-from rnnspec.plugin import norm
+from rnnspec.reporting import norm
 
 LETTERS = re.compile(r"([A-Z]+)-([1-9][0-9]*)")
 NO_FACT = ("should", "test that", "tests that", "verify", "verifies", "check that", "must")

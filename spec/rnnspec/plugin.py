@@ -16,16 +16,16 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, bound, options, result, scopes  # noqa: E402
+from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
-from .catalogue import first_sentence  # noqa: E402
 from .check import NotClaimed  # noqa: E402
 from .deviations import listed  # noqa: E402
 from .implementation import Network  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
-from .session import EXPECTED, NOTE, WHOLE, Recorder, Run, note_of  # noqa: E402
+from .reporting import begun, concluded  # noqa: E402
+from .session import EXPECTED, WHOLE, Recorder, Run, note_of  # noqa: E402
 from .storage import whole  # noqa: E402
 from .trial import trying  # noqa: E402
 
@@ -199,9 +199,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    marker, network = item.get_closest_marker("clause"), _network(item)
+    network = _network(item)
     if (
-        marker is None
+        item.get_closest_marker("clause") is None
         or network is None
         or report.when == "teardown"
         or (report.when == "setup" and report.passed)
@@ -210,48 +210,21 @@ def pytest_runtest_makereport(
     trial, start = item.stash[TRIAL]
     listing = listed(item.iter_markers("deviates"), network)
     verdict = judged(call.excinfo, trial, network).considering(listing)
-    row = result.Row(
-        clause=marker.kwargs["id"],
-        level=marker.kwargs["level"],
-        case=str(network.case),
-        mode=network.case.mode,
-        implementation=network.implementation.name,
-        device=str(network.device),
-        dtype=dtype_name(network.case.dtype),
-        outcome=verdict.outcome,
-        headroom=_finite(trial.headroom),
-        message=verdict.message,
-        seconds=round(time.perf_counter() - start, 6),
-    )
-    if verdict.outcome in ("NOT CLAIMED", "KNOWN"):
-        report.outcome = "skipped"
-        report.longrepr = (str(item.path), 0, verdict.message)
-    elif verdict.outcome != "PASS":
-        report.outcome = "failed"
-        report.longrepr = "\n".join([_title(item, row), "", verdict.details()])
-    note = {"row": vars(row), "norm": norm(item), "spent": dict(trial.spent)}
+    note = begun(item, network)
+    note["row"] |= {
+        "outcome": verdict.outcome,
+        "headroom": _finite(trial.headroom),
+        "message": verdict.message,
+        "seconds": round(time.perf_counter() - start, 6),
+    }
+    note["spent"] = dict(trial.spent)
     note["profiles"] = _counted(item, call.excinfo.value if call.excinfo else None)
-    report.user_properties.append((NOTE, note))
+    concluded(report, note, verdict.details)
     return report
 
 
 def _finite(value: float | None) -> float | None:
     return None if value is None else min(value, sys.float_info.max)
-
-
-def _title(item: pytest.Item, row: result.Row) -> str:
-    marker = item.get_closest_marker("clause")
-    source = marker.kwargs["source"] if marker else ""
-    return (
-        f"{row.clause} ({row.level}): {norm(item)}\n"
-        f"source: {source}\n"
-        f"tried:  {row.implementation}, {row.case}, {row.dtype}, {row.device}"
-    )
-
-
-def norm(item: pytest.Item) -> str:
-    """The first sentence of a clause's docstring."""
-    return first_sentence(getattr(item, "function", None).__doc__)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -28,12 +28,21 @@ WHOLE = "rnnspec_whole"
 """Under this name an xdist worker says whether these are all that there are."""
 
 
+class Note(NamedTuple):
+    """What a report says of a clause: its row and norm, the profiles that count it, and seconds spent."""
+
+    row: result.Row
+    norm: str
+    profiles: list[str]
+    spent: Mapping[str, float]
+
+
 @dataclass
 class Run:
-    """One session: what is tried, and the rows so far.
+    """One session: what is tried, and what was noted so far, once for each item of pytest's.
 
     `expected` is how many rows there must be, `all` how many there would be if nothing were left out, `whole`
-    whether these are the same; `counted` holds the rows of each profile, without those that do not apply.
+    whether these are the same.
     """
 
     subjects: list[tuple[Implementation, torch.device]]
@@ -43,18 +52,28 @@ class Run:
     threads: int = 1
     further: list[torch.dtype] = field(default_factory=list)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
-    rows: list[result.Row] = field(default_factory=list)
-    norms: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
     expected: int = 0
     all: int | None = None
     whole: bool = False
-    counted: dict[str, list[result.Row]] = field(default_factory=lambda: defaultdict(list))
-    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @property
+    def rows(self) -> list[result.Row]:
+        return [note.row for note in self.notes.values()]
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds, by what took them, over all rows."""
+        total: dict[str, float] = defaultdict(float)
+        for note in self.notes.values():
+            for what, seconds in note.spent.items():
+                total[what] += seconds
+        return total
 
     @property
     def wanted(self) -> bool:
         """This session tries the specification: it is not about somebody's other tests alone."""
-        return self.asked or bool(self.rows) or self.expected > 0
+        return self.asked or bool(self.notes) or self.expected > 0
 
     @property
     def ran(self) -> bool:
@@ -64,14 +83,15 @@ class Run:
     @property
     def complete(self) -> bool:
         """No row is missing of those that were to be tried."""
-        return len(self.rows) == self.expected
+        return len(self.notes) == self.expected
 
     def verdicts(self) -> Iterator[tuple[bool | None, str]]:
         """Of each implementation on each device, and each profile: whether it conforms, in a sentence."""
         for subject, device in self.subjects:
             for name in self.profiles:
+                counted = [note.row for note in self.notes.values() if name in note.profiles]
                 mine = (subject.name, str(device))
-                rows = [row for row in self.counted[name] if (row.implementation, row.device) == mine]
+                rows = [row for row in counted if (row.implementation, row.device) == mine]
                 conforms, said = verdict(name, self.scope, rows, self.whole and self.complete)
                 yield conforms, f"{subject.name} on {device} {said}"
 
@@ -98,19 +118,15 @@ class Recorder:
     def pytest_testnodedown(self, node: Any) -> None:
         """Under xdist the workers collect; each of them collects all."""
         output = getattr(node, "workeroutput", {})
-        self.run.expected = max(self.run.expected, output.get(EXPECTED, 0))
-        self.run.whole = output.get(WHOLE, False)
+        if EXPECTED in output:  # it came to its end, and was there for all
+            self.run.expected, self.run.whole = output[EXPECTED], output[WHOLE]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The last that is said of an item counts: it may pass, and end the process afterwards."""
         note = note_of(report)
         if note:
             row = result.Row(**note["row"])
-            self.run.rows.append(row)
-            for what, seconds in note["spent"].items():
-                self.run.spent[what] += seconds
-            self.run.norms[row.clause] = note["norm"]
-            for profile in note["profiles"]:
-                self.run.counted[profile].append(row)
+            self.run.notes[report.nodeid] = Note(row, note["norm"], note["profiles"], note["spent"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -151,14 +167,14 @@ class Recorder:
         if not run.wanted:
             return
         terminalreporter.section("rnnspec")
-        for line in terminal.lines(run.rows, run.norms):
+        for line in terminal.lines(run.rows, {note.row.clause: note.norm for note in run.notes.values()}):
             say(line)
         if not run.ran:
             say("no clause ran: this is not a pass", red=True)
         for conforms, said in run.verdicts():
             say(said, red=conforms is False, green=conforms is True)
         if not run.complete:
-            say(f"{len(run.rows)} of {run.expected} rows: this is not a pass", red=True)
+            say(f"{len(run.notes)} of {run.expected} rows: this is not a pass", red=True)
         if self.path and self.path.exists():
             say(f"results: {self.path}")
         elif self.path:
