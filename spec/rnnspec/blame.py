@@ -14,6 +14,7 @@ import pytest
 from .check import Failed, NotClaimed
 from .deviations import Listing
 from .implementation import Network
+from .isolation.limits import Ended, Escaped, overtime
 from .reproduce import script
 from .trial import Trial
 
@@ -24,6 +25,14 @@ OURS = (
 )
 """Where an exception is the implementation's doing: in a clause that looks at it, in the seam, in what is
 made of it, in its backward."""
+
+
+STOPPING = (
+    str(KIT / "isolation"),
+    str(Path(pytest.__file__).parents[1] / "_pytest"),
+    pytest_timeout.__file__,
+)
+"""Where a row is stopped from: not the place to look at."""
 
 
 class Verdict(NamedTuple):
@@ -51,14 +60,24 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
     error = raised.value
     if isinstance(error, NotClaimed):
         return Verdict("NOT CLAIMED", str(error.msg))
+    if over := overtime(error):
+        return _stopped("TIMEOUT", over, error)
+    if isinstance(error, Ended):
+        return _stopped("CRASH", str(error), error)
     if isinstance(error, Failed):
         message = str(error)
-    elif isinstance(error, Exception) and _is_the_implementations(raised.tb):
-        message = f"raised {type(error).__name__}: {error}\n" + _last_lines(error)
+    elif _is_the_implementations(raised.tb):
+        name = "" if isinstance(error, Escaped) else f"{type(error).__name__}: "
+        message = f"raised {name}{error}\n" + _last_lines(error)
     else:
         return Verdict("ERROR", f"{type(error).__name__}: {error}", partial(_whole, error))
     message += f"\n{trial.example}" if trial.example else ""
     return Verdict("FAIL", message, partial(_with_reproducer, message, error, trial, trial.drawn or network))
+
+
+def _stopped(outcome: str, message: str, error: BaseException) -> Verdict:
+    message = f"{message}\n{_last_lines(error)}"
+    return Verdict(outcome, message, lambda: message)
 
 
 def _is_the_implementations(tb: TracebackType | None) -> bool:
@@ -72,7 +91,8 @@ def _is_the_implementations(tb: TracebackType | None) -> bool:
 
 
 def _last_lines(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = [frame for frame in frames if Path(frame.filename).name not in STOPPING][-1]
     return f"  at       {Path(frame.filename).name}:{frame.lineno}  {frame.line}"
 
 

@@ -19,19 +19,20 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
-from .check import NotClaimed  # noqa: E402
 from .deviations import listed  # noqa: E402
 from .implementation import Network  # noqa: E402
+from .isolation.plugin import left_out, only_marked  # noqa: E402
+from .items import counted, needs, network_of, profiles  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
 from .reporting import begun, concluded  # noqa: E402
-from .session import EXPECTED, WHOLE, Recorder, Run, note_of  # noqa: E402
+from .session import EXPECTED, RUN, WHOLE, Recorder, Run, note_of  # noqa: E402
 from .storage import whole  # noqa: E402
 from .trial import trying  # noqa: E402
 
 __all__ = ["recorded"]
 
-pytest_plugins = ("rnnspec.exploring",)
+pytest_plugins = ("rnnspec.exploring", "rnnspec.isolation.plugin")
 
 MARKERS = (
     "clause(id, level, source): the clause that a test states",
@@ -41,8 +42,6 @@ MARKERS = (
     "deviates(implementation, reason, dtype, case): a known deviation (see rnnspec.deviations)",
 )
 
-
-RUN = pytest.StashKey[Run]()
 TRIAL = pytest.StashKey[Any]()
 
 
@@ -90,7 +89,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     entries = scopes.chosen(metafunc.definition.iter_markers("cases"), run.scope.name)
     found = [case for dtype in run.dtypes for case in axes.built(entries, dtype)]
     found += axes.named(entries, run.further)
-    found = found if run.scope.has(marker.kwargs["id"]) else []
+    left = only_marked(metafunc.config) and not metafunc.definition.get_closest_marker("isolated")
+    found = found if run.scope.has(marker.kwargs["id"]) and not left else []
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects
@@ -106,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def rnn(request: pytest.FixtureRequest) -> Network:
     """The network under test, with the numbers of `case`."""
     network: Network = request.param
-    network.needs(*_needs(request.node))
+    network.needs(*needs(request.node))
     return network
 
 
@@ -123,58 +123,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Of these, the rows of no profile that was asked for are deselected.
     """
     complete = whole(config, items)
-    items[:] = [i for i in items if i.get_closest_marker("clause") is None or _network(i)]
+    items[:] = [i for i in items if i.get_closest_marker("clause") is None or network_of(i)]
     run = config.stash[RUN]
     everything = any(subject.name == "torch.nn" for subject, _ in run.subjects)
     everything = everything and {torch.float32, torch.float64} <= set(run.dtypes)
     everything = everything and run.scope.name != "smoke"
     claim(config, items, _case, everything)
     if run.profiles:
-        out = {item for item in items if _network(item) and not _profiles(item)}
+        out = {item for item in items if network_of(item) and not profiles(item)}
         config.hook.pytest_deselected(items=list(out))
         items[:] = [item for item in items if item not in out]
-    run.all = sum(1 for item in items if _network(item)) if complete else None
+    run.all = sum(1 for item in items if network_of(item)) if complete else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    clauses = [item for item in session.items if item.get_closest_marker("clause")]
     run = session.config.stash[RUN]
-    run.expected, run.whole = len(clauses), len(clauses) == run.all
+    run.expected = sum(1 for item in session.items if network_of(item)) + left_out(session.config)
+    run.whole = run.expected == run.all
     output = getattr(session.config, "workeroutput", None)
-    if output is not None:
+    if output is not None and not only_marked(session.config):
         output |= {EXPECTED: run.expected, WHOLE: run.whole}
 
 
-def _network(item: pytest.Item) -> Network | None:
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("rnn") if callspec else None
-    return found if isinstance(found, Network) else None
-
-
-def _needs(item: pytest.Item) -> tuple[str, ...]:
-    """What the clause and its chapter say that it needs, beside the options of its cases."""
-    return tuple(claim for marker in item.iter_markers("needs") for claim in marker.args)
-
-
-def _profiles(item: pytest.Item) -> list[str]:
-    """The profiles, of those that were asked for, to which a row belongs."""
-    network = _network(item)
-    if network is None:
-        return []
-    needs = {*_needs(item), *network.case.needs}
-    profiles = item.config.stash[RUN].profiles
-    return [name for name, profile in profiles.items() if profile.has(network.case.mode, needs)]
-
-
-def _counted(item: pytest.Item, error: BaseException | None) -> list[str]:
-    """The profiles of which a row counts: all of its own, or those that miss what is not claimed."""
-    profiles = item.config.stash[RUN].profiles
-    found = _profiles(item)
-    return [n for n in found if not isinstance(error, NotClaimed) or profiles[n].asks(error)]
-
-
 def _case(item: pytest.Item) -> Case | None:
-    network = _network(item)
+    network = network_of(item)
     return network.case if network else None
 
 
@@ -189,7 +161,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             return (yield)
         finally:  # thousands of networks are not to be kept
             del item.stash[TRIAL]
-            network = _network(item)
+            network = network_of(item)
             if network:
                 network.forget()
 
@@ -199,7 +171,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    network = _network(item)
+    network = network_of(item)
     if (
         item.get_closest_marker("clause") is None
         or network is None
@@ -218,7 +190,7 @@ def pytest_runtest_makereport(
         "seconds": round(time.perf_counter() - start, 6),
     }
     note["spent"] = dict(trial.spent)
-    note["profiles"] = _counted(item, call.excinfo.value if call.excinfo else None)
+    note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
     concluded(report, note, verdict.details)
     return report
 

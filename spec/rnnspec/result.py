@@ -17,8 +17,8 @@ import torch
 
 from . import SPECIFICATION, __version__
 
-OUTCOMES = ("PASS", "FAIL", "NOT CLAIMED", "KNOWN", "FIXED", "ERROR")
-BAD = frozenset({"FAIL", "FIXED", "ERROR"})
+OUTCOMES = ("PASS", "FAIL", "NOT CLAIMED", "KNOWN", "FIXED", "CRASH", "TIMEOUT", "ERROR")
+BAD = frozenset({"FAIL", "FIXED", "CRASH", "TIMEOUT", "ERROR"})
 
 
 @dataclass(frozen=True)

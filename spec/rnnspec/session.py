@@ -96,6 +96,9 @@ class Run:
                 yield conforms, f"{subject.name} on {device} {said}"
 
 
+RUN = pytest.StashKey[Run]()
+
+
 def note_of(report: pytest.TestReport) -> Any:
     """What the plugin noted on a report; None if it is not a clause's."""
     return dict(getattr(report, "user_properties", ())).get(NOTE)

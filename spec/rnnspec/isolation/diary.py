@@ -1,0 +1,83 @@
+"""A worker's diary: a file that says what it is about, and that is there when the worker is not.
+
+The first line is the row under way; behind it stands that it has ended, or what faulthandler saw.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import linecache
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+LOST = "lost: "
+"""Before the reason why a worker ends itself."""
+
+FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
+
+
+class Diary:
+    """Written by a worker. Fatal errors go there too."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("wb", buffering=0)
+        faulthandler.enable(self.file)
+
+    def begins(self, item: str, note: dict[str, Any]) -> None:
+        """This item is under way."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(json.dumps({"item": item, "note": note}).encode() + b"\n")
+
+    def ends(self) -> None:
+        """It has come to its end."""
+        self.file.write(b"ended\n")
+
+    def gives_up(self, why: str) -> None:
+        """The worker is about to end itself."""
+        self.file.write(f"{LOST}{why}\n".encode())
+
+    def close(self) -> None:
+        faulthandler.disable()
+        self.file.close()
+
+
+class Entry(NamedTuple):
+    """The last entry: the item, its note, whether it had come to its end, and what was seen after that."""
+
+    item: str
+    note: dict[str, Any]
+    ended: bool
+    seen: list[str]
+
+    @property
+    def lost(self) -> str:
+        """Why the worker ended itself; empty where it did not."""
+        return next((line.removeprefix(LOST) for line in self.seen if line.startswith(LOST)), "")
+
+    @property
+    def timed_out(self) -> bool:
+        return any(line.startswith("Timeout (") for line in self.seen)
+
+    @property
+    def place(self) -> str:
+        """The last line of Python, as messages show it; empty where faulthandler saw none."""
+        starts = [n for n, line in enumerate(self.seen) if "(most recent call first)" in line]
+        current = [n for n in starts if self.seen[n].startswith("Current thread")]
+        for start in [*current, *reversed(starts)]:  # the main thread is the last
+            if found := FRAME.match("".join(self.seen[start + 1 : start + 2])):
+                file, number = found[1], int(found[2])
+                return f"  at       {Path(file).name}:{number}  {linecache.getline(file, number).strip()}"
+        return ""
+
+
+def read(path: Path) -> Entry | None:
+    """The last entry of a diary; None where there is none, or one that was cut off."""
+    try:
+        first, *rest = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = json.loads(first)
+    except (OSError, ValueError):
+        return None
+    return Entry(told["item"], told["note"], "ended" in rest, rest)
