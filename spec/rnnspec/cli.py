@@ -1,4 +1,4 @@
-"""The command line: thin over pytest and over files of results. What is wrong is said in one line, with status 2."""
+"""The command line: thin over pytest and over files of results. What is wrong is said in a line."""
 
 from __future__ import annotations
 
