@@ -16,13 +16,14 @@ from rnnspec import catalogue, check, recording
 from rnnspec.blame import judged
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause
-from rnnspec.deviations import listed
+from rnnspec.deviations import load
 from rnnspec.implementation import Implementation, Network
 from rnnspec.result import BAD
 from rnnspec.scopes import work
 from rnnspec.trial import Search, trying
 
 CPU = torch.device("cpu")
+LISTED = load()
 
 
 class Kept:
@@ -84,8 +85,8 @@ def outcome(clause: Clause, network: Network) -> str:
             clause.function(**_arguments(clause, network))
         except (Exception, pytest.skip.Exception) as error:
             info: pytest.ExceptionInfo[BaseException] = pytest.ExceptionInfo.from_exception(error)
-            listing = listed(clause.markers("deviates"), network)
-            return judged(info, trial, network).considering(listing).outcome
+            listed = LISTED.of(str(clause), network)
+            return judged(info, trial, network).considering(listed, network.implementation.name).outcome
     return "PASS"
 
 

@@ -169,18 +169,6 @@ class TestOutcomes:
         assert {row.outcome for row in rows} == {"NOT CLAIMED"}
         assert rows[0].message == (f"packed ({CLAIMS['packed']}) is not claimed: given up by --rnn-without")
 
-    def test_known_and_fixed_deviations(self, pytester: pytest.Pytester) -> None:
-        mark = '@pytest.mark.deviates(implementation="{}", reason="an old bug")\n@cases(TANH, '
-        listed = CLAUSES.replace("@cases(TANH, ", mark.format("mine:Wrong"))
-        pytester.makepyfile(test_three=listed)
-        run = pytester.runpytest_inprocess("--rnn=mine:Wrong")
-        assert run.ret == 0
-        assert " 2 passed, 4 known deviations in " in run.outlines[-1]
-        pytester.makepyfile(test_three=listed.replace("mine:Wrong", "torch.nn"))
-        run = pytester.runpytest_inprocess("--rnn=torch.nn", "-m", "clause(id='ELM-1')")
-        assert run.ret == 1
-        run.stdout.fnmatch_lines(["*FIXED ELM-1*", "*a listed deviation is gone*an old bug"])
-
 
 class TestRunsThatTellNothing:
     @pytest.mark.parametrize(

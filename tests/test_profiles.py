@@ -35,7 +35,6 @@ def test_packed(rnn, case):
     agrees(rnn(case.input, case.state), *propagated(case))
 
 @pytest.mark.clause(id="DET-5", level="MAY", source="the documents")
-@pytest.mark.deviates(implementation="mine:Listed", reason="an old bug")
 @cases(TANH)
 def test_elsewhere(rnn, case):
     """It is about something else."""
@@ -64,6 +63,16 @@ class Wrong(torch.nn.RNN):
     def forward(self, x, hx=None):
         output, h_n = super().forward(x, hx)
         return output + 1, h_n
+"""
+
+LISTED = """
+[[deviation]]
+clause = "DET-5"
+implementation = "mine:Listed"
+check = "output is not what it must be"
+reason = "an old bug"
+link = "https://example.org/1"
+seen = 2026-11-25
 """
 
 WORKERS = """
@@ -138,7 +147,8 @@ class TestConforming:
         says(pytester, 0, f"* {CONFORMS} sequence, scope core", *options)
 
     def test_but_for_listed_deviations(self, pytester: pytest.Pytester) -> None:
-        options = ("--rnn-profile=sequence", "--rnn=mine:Listed")
+        pytester.makefile(".toml", listed=LISTED)
+        options = ("--rnn-profile=sequence", "--rnn=mine:Listed", "--rnn-deviations=listed.toml")
         line = f"* {CONFORMS} sequence, scope core but for the listed deviations in DET-5"
         says(pytester, 0, line, *options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from .check import Failed, NotClaimed
-from .deviations import Listing
+from .deviations import Entry, settled
 from .implementation import Network
 from .isolation.limits import Ended, Escaped, overtime
 from .reproduce import script
@@ -38,15 +38,15 @@ class Verdict(NamedTuple):
     message: str = ""
     details: Callable[[], str] = str
 
-    def considering(self, listing: Listing | None) -> Verdict:
-        """This verdict on a clause that is listed as a known deviation, or is not."""
-        outcome = listing.settles(self.outcome) if listing else self.outcome
-        if outcome == self.outcome or listing is None:
+    def considering(self, listed: Sequence[Entry], implementation: str) -> Verdict:
+        """This verdict on a row to which these entries of known deviations apply."""
+        outcome, message = settled(self.outcome, self.message, listed, implementation)
+        if (outcome, message) == (self.outcome, self.message):
             return self
-        if outcome == "KNOWN":
-            return Verdict(outcome, f"known: {listing.reason}\n{self.message}")
-        gone = f"a listed deviation is gone, take the entry out: {listing.reason}"
-        return Verdict(outcome, gone, lambda: gone)
+        if outcome != self.outcome:
+            return Verdict(outcome, message, lambda: message)
+        more = message.removeprefix(self.message)
+        return Verdict(outcome, message, lambda: f"{self.details()}\n{more}")
 
 
 def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network) -> Verdict:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from . import loading
+from .deviations import Deviations, Refused, load
 from .implementation import Amended, Implementation
 from .loading import Unusable
 from .notation import CLAIMS, DTYPES, OPTIONAL
@@ -77,6 +78,13 @@ def add(parser: pytest.Parser) -> None:
         default=[],
         metavar="NAME",
         help=f"only the rows of a profile, and whether it is met: {', '.join(PROFILES)}; repeatable",
+    )
+    group.addoption(
+        "--rnn-deviations",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="known deviations beside those that are shipped, as TOML; repeatable",
     )
     group.addoption("--rnn-results", metavar="FILE", help="write the rows as JSON Lines")
     parser.addini("rnn", "implementations to check, as --rnn", type="linelist", default=[])
@@ -152,6 +160,18 @@ def profiles(config: pytest.Config) -> dict[str, Profile]:
         halves = {"half"} if config.getoption("rnn_dtype") else set()
         found[name] = PROFILES[name].also(halves)
     return found
+
+
+def deviations(config: pytest.Config) -> Deviations:
+    """The known deviations, those that are shipped and those that are given.
+
+    Raises:
+        pytest.UsageError: a file cannot be read, or an entry of it is none.
+    """
+    try:
+        return load(config.getoption("rnn_deviations"), config.invocation_params.dir)
+    except Refused as error:
+        raise pytest.UsageError(f"--rnn-deviations: {error}") from error
 
 
 def _devices() -> list[str]:

@@ -19,9 +19,8 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
-from .deviations import listed  # noqa: E402
 from .implementation import Network  # noqa: E402
-from .isolation.plugin import left_out, only_marked  # noqa: E402
+from .isolation.plugin import left_out, only_marked, see_to_device  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
@@ -39,7 +38,6 @@ MARKERS = (
     "cases(*entries, scope): the networks on which a clause is tried (see rnnspec.axes.cases)",
     "isolated(why): a clause that may end the process of an implementation that is wrong",
     "needs(*claims): what a clause needs beyond the options of its cases",
-    "deviates(implementation, reason, dtype, case): a known deviation (see rnnspec.deviations)",
 )
 
 TRIAL = pytest.StashKey[Any]()
@@ -68,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         threads=options.threads(config),
         further=options.further(config),
         profiles=options.profiles(config),
+        deviations=options.deviations(config),
     )
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
@@ -180,9 +179,9 @@ def pytest_runtest_makereport(
     ):
         return report
     trial, start = item.stash[TRIAL]
-    listing = listed(item.iter_markers("deviates"), network)
-    verdict = judged(call.excinfo, trial, network).considering(listing)
     note = begun(item, network)
+    listed = item.config.stash[RUN].deviations.of(note["row"]["clause"], network)
+    verdict = judged(call.excinfo, trial, network).considering(listed, network.implementation.name)
     note["row"] |= {
         "outcome": verdict.outcome,
         "headroom": _finite(trial.headroom),
@@ -191,6 +190,7 @@ def pytest_runtest_makereport(
     }
     note["spent"] = dict(trial.spent)
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
+    see_to_device(item, note)
     concluded(report, note, verdict.details)
     return report
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from . import result
+from .deviations import Deviations, load
 from .implementation import Implementation
 from .notation import dtype_name
 from .profiles import Profile, verdict
@@ -52,6 +53,7 @@ class Run:
     threads: int = 1
     further: list[torch.dtype] = field(default_factory=list)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    deviations: Deviations = field(default_factory=load)
     notes: dict[str, Note] = field(default_factory=dict)
     expected: int = 0
     all: int | None = None
@@ -111,6 +113,7 @@ class Recorder:
         self.config, self.run = config, run
         name = config.getoption("rnn_results")
         self.path = Path(config.invocation_params.dir, name) if name else None
+        self.unwritten = "the run is not complete"
 
     def pytest_sessionstart(self) -> None:
         """A file of an earlier run is not to be mistaken for this one's."""
@@ -134,12 +137,20 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         run = self.run
-        if self.path and run.complete and run.rows:
-            result.write(self.path, self._header(), run.rows)
+        self._write()
         verdicts = [conforms for conforms, _ in run.verdicts()]
         passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if passed and run.wanted and (not run.complete or not run.ran or False in verdicts):
+        missing = not run.complete or not run.ran or (self.path and not self.path.exists())
+        if passed and run.wanted and (missing or False in verdicts):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self) -> None:
+        """The rows, if they are all there and there is room for them."""
+        if self.path and self.run.complete and self.run.notes:
+            try:
+                result.write(self.path, self._header(), self.run.rows)
+            except OSError as error:
+                self.unwritten = error.strerror or str(error)
 
     def _header(self) -> dict[str, Any]:
         run = self.run
@@ -181,4 +192,4 @@ class Recorder:
         if self.path and self.path.exists():
             say(f"results: {self.path}")
         elif self.path:
-            say(f"no results written to {self.path}: the run is not complete", red=True)
+            say(f"no results written to {self.path}: {self.unwritten}", red=True)

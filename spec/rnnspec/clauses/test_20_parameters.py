@@ -247,10 +247,6 @@ def test_options(rnn, case):
 
 @pytest.mark.clause(id="PAR-8", level="SHOULD", source="torch.nn.Module.extra_repr; RNNCell does")
 @pytest.mark.needs("module")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="repr of RNN(nonlinearity='relu') does not show it; torch 2.13.0",
-)
 @cases(each({"mode": "RNN", "nonlinearity": "relu"}))
 def test_repr_of_relu(rnn, case):
     """The repr of an RNN with nonlinearity='relu' shows the nonlinearity."""

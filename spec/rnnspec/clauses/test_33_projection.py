@@ -77,10 +77,6 @@ def test_no_projection_of_others(rnn, case):
 
 @pytest.mark.clause(id="PRJ-5", level="SHOULD", source="torch.nn.RNN, GRU: device follows bidirectional")
 @pytest.mark.needs("module")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="RNN and GRU take a proj_size by position, and then fail at every call; torch 2.13.0",
-)
 @cases(WITHOUT)
 def test_no_projection_by_position(rnn, case):
     """A number given by position after bidirectional is no projection for RNN and GRU."""

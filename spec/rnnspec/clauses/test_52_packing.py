@@ -115,10 +115,6 @@ def test_refused_lengths(rnn, case):
 
 
 @pytest.mark.clause(id="PAD-13", level="SHOULD", source=f"{PACK}, lengths: one of each batch element")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="with enforce_sorted=False rows without a length are dropped in silence; torch 2.13.0",
-)
 @cases(TANH)
 def test_rows_without_a_length(rnn, case):
     """Fewer lengths than rows are refused with enforce_sorted=False too."""
@@ -127,10 +123,6 @@ def test_rows_without_a_length(rnn, case):
 
 
 @pytest.mark.clause(id="PAD-10", level="SHOULD", source=f"{PACK}, input: T is the longest length")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="pack_padded_sequence accepts lengths above T (pytorch#146744); torch 2.13.0",
-)
 @cases(TANH)
 def test_length_above_the_time_axis(rnn, case):
     """A length above T is refused."""
@@ -216,10 +208,6 @@ def test_functions_undo_each_other(rnn, case):
 
 
 @pytest.mark.clause(id="PAD-11", level="MUST", source=f"{RNN_UTILS}.unpad_sequence: not an in-place function")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="unpad_sequence with batch_first=False transposes its argument in place; torch 2.13.0",
-)
 @cases(TANH)
 def test_unpad_leaves_its_argument(rnn, case):
     """unpad_sequence leaves its argument as it is."""

@@ -91,10 +91,6 @@ def test_original_order(rnn, case):
 
 @pytest.mark.clause(id="PCK-17", level="MUST", source=f"{INPUTS}, h_0 and c_0")
 @pytest.mark.needs("hx")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="surplus rows of the states of an unsorted packed batch are dropped; torch 2.13.0",
-)
 @cases(MODES, SIX)
 def test_surplus_rows_of_the_states(rnn, case):
     """States with more rows than an unsorted packed batch has sequences are refused."""

@@ -151,17 +151,8 @@ def test_dtype_under_autocast(rnn, case):
     is_same(together, together[:1] * len(together), "dtypes of the results")
 
 
-STAYS = {
-    "implementation": "torch.nn",
-    "reason": "a packed LSTM stays float32 where a padded one gives the half type (no upstream issue)",
-    "device": "cpu",
-}
-
-
 @pytest.mark.clause(id="DTY-12", level="MAY", source=AUTOCAST)
 @pytest.mark.needs("autocast", "packed")
-@pytest.mark.deviates(case="LSTM-T5-B3-I4-H7-grid6", **STAYS)
-@pytest.mark.deviates(case="LSTM-T3-B2-I4-H7-L2-bi-grid6", **STAYS)
 @cases(MODES, [{}, *DEEP], GRID, HALF)
 def test_dtype_of_packed_results_under_autocast(rnn, case):
     """Under autocast packed input gives results of the dtypes that padded input gives."""

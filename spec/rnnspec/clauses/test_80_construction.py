@@ -127,10 +127,6 @@ def test_lengths_elsewhere(rnn, case):
 
 @pytest.mark.clause(id="ERR-20", level="SHOULD", source=f"{PACK}: a tensor or a list of int")
 @pytest.mark.needs("packed")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="lengths that are floats are truncated; torch 2.13.0, no upstream issue",
-)
 @cases(TANH)
 def test_lengths_that_are_no_integers(rnn, case):
     """Lengths that are not integers are refused, in a list and in a tensor, sorted or not."""

@@ -89,10 +89,6 @@ def test_structure_of_the_state(rnn, case):
 
 @pytest.mark.clause(id="ERR-24", level="MUST", source=f"{INPUTS}; {CELL_INPUTS}")
 @pytest.mark.needs("hx", "unbatched")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="for unbatched input a third state is dropped in silence; torch 2.13.0, no upstream issue",
-)
 @cases([*LSTM, *PROJECTED, *CELLS[3:]])
 def test_third_state(rnn, case):
     """A third tensor beside h_0 and c_0 is refused for unbatched input too."""
@@ -138,10 +134,6 @@ def test_sizes_of_a_packed_lstm(rnn, case):
 
 @pytest.mark.clause(id="ERR-23", level="MUST", source=f"{INPUTS}, c_0")
 @pytest.mark.needs("hx", "packed")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="a packed LSTM drops surplus layers of c_0 and spreads one row (pytorch#195803); torch 2.13.0",
-)
 @cases(LSTMS, NETWORKS)
 def test_c_0_of_a_packed_lstm(rnn, case):
     """A packed LSTM refuses a c_0 with a layer too many, with one row for all, or with one column.
@@ -177,10 +169,6 @@ def test_batch_sizes_that_cannot_be(rnn, case):
 
 @pytest.mark.clause(id="ERR-27", level="SHOULD", source=BY_HAND)
 @pytest.mark.needs("packed")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="data beyond the sum of batch_sizes is dropped in silence; torch 2.13.0, no upstream issue",
-)
 @cases(MODES, NETWORKS, each({"hx": False}))
 def test_rows_beyond_the_batch_sizes(rnn, case):
     """Batch sizes that sum to fewer than the rows of the data are refused."""

@@ -46,28 +46,6 @@ def test_dtype_of_the_state(rnn, case):
 
 @pytest.mark.clause(id="ERR-25", level="SHOULD", source="consequence of ERR-8")
 @pytest.mark.needs("hx")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    case="LSTMCell-*",
-    reason="c_0 of another dtype is promoted or promotes; torch 1.13 to 2.15.0, no upstream issue",
-)
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    case="*-P3*",
-    reason="c_0 of a lower dtype is taken; torch 2.13.0, no upstream issue",
-)
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    case="LSTM-*",
-    dtype="float64",
-    reason="c_0 of a lower dtype is taken; torch 2.13.0, no upstream issue",
-)
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    case="LSTM-*",
-    dtype="*16",
-    reason="bfloat16 takes c_0 in float32 and returns c_n so, float16 takes integers; torch 2.13.0",
-)
 @cases([*LSTMS, *CELLS[3:]])
 def test_dtype_of_c_0(rnn, case):
     """A c_0 of another dtype than the weights' is refused, where h_0 has theirs."""

@@ -28,8 +28,6 @@ DEEP = each({"T": 3, "B": 2, "L": 2, "bidirectional": True})
 
 pytestmark = [pytest.mark.needs("module")]
 
-UNCOPIED = "a weight that was computed stays among the layer's flat weights; torch 2.13.0, no upstream issue"
-
 
 def _misfits(case):
     """The name of an entry, and a state dict in which it is missing, unexpected or of another shape."""
@@ -168,9 +166,6 @@ def test_copies_of_parametrized_modules(rnn, case):
 
 @pytest.mark.clause(id="PER-15", level="SHOULD", source=PARAMETRIZE)
 @pytest.mark.needs("module", "copy", "hooks", "grad")
-@pytest.mark.deviates(implementation="torch.nn", case="RNN-*", reason=UNCOPIED)
-@pytest.mark.deviates(implementation="torch.nn", case="GRU-*", reason=UNCOPIED)
-@pytest.mark.deviates(implementation="torch.nn", case="LSTM-*", reason=UNCOPIED)
 @cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_copies_of_parametrized_modules_after_a_call(rnn, case):

@@ -23,7 +23,6 @@ CONVERSION = f"{MODULE}.to, double, float, half, bfloat16"
 PARAMETRIZE = "torch.nn.utils.parametrize; weights are not cached"
 SWAPPING = "torch.__future__.set_swap_module_params_on_conversion"
 
-UNSWAPPED = "the layer holds weak references to its weights; torch 2.13.0, no upstream issue"
 
 FEW = each({"T": 3, "B": 2})
 """Small: every network is called many times."""
@@ -267,9 +266,6 @@ def test_conversion_by_swapping(rnn, case):
 
 
 @pytest.mark.clause(id="PER-23", level="SHOULD", source=SWAPPING)
-@pytest.mark.deviates(implementation="torch.nn", case="RNN-*", reason=UNSWAPPED)
-@pytest.mark.deviates(implementation="torch.nn", case="GRU-*", reason=UNSWAPPED)
-@pytest.mark.deviates(implementation="torch.nn", case="LSTM-*", reason=UNSWAPPED)
 @cases(KINDS, BOTH)
 @cases(CELLS, FEW)
 def test_loading_by_swapping(rnn, case):

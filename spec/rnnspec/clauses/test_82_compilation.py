@@ -89,18 +89,8 @@ def test_compiled_by_the_default_backend(rnn, case):
         right_at_every_size(network(rnn, torch.compile))
 
 
-NO_GRAPH = {
-    "implementation": "torch.nn",
-    "reason": "Dynamo takes RNN, GRU and LSTM into a graph only with its experimental allow_rnn, and then"
-    " loses dropout (pytorch#158007)",
-}
-
-
 @pytest.mark.clause(id="TRN-2", level="MAY", source=f"{COMPILE}, fullgraph")
 @pytest.mark.needs("compile_fullgraph", "grad")
-@pytest.mark.deviates(case="RNN-*", **NO_GRAPH)
-@pytest.mark.deviates(case="GRU-*", **NO_GRAPH)
-@pytest.mark.deviates(case="LSTM-*", **NO_GRAPH)
 @cases(SOME, FLOAT)
 @cases(GATED_CELLS, FLOAT)
 @cases(OTHERS, FLOAT, scope="full")
@@ -115,7 +105,6 @@ def test_compiled_as_one_graph(rnn, case):
 
 @pytest.mark.clause(id="TRN-14", level="MAY", source=f"{COMPILE}, fullgraph; torch.nn.Dropout")
 @pytest.mark.needs("compile_fullgraph", "dropout")
-@pytest.mark.deviates(case="*", **NO_GRAPH)
 @cases(SOME, TWO, FLOAT)
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_dropout_in_one_graph(rnn, case):
@@ -129,17 +118,9 @@ def test_dropout_in_one_graph(rnn, case):
 
 # TorchScript
 
-NO_FORWARD = {
-    "implementation": "torch.nn",
-    "reason": "a layer that is scripted by itself has no forward (no upstream issue)",
-}
-
 
 @pytest.mark.clause(id="TRN-3", level="MAY", source=SCRIPT)
 @pytest.mark.needs("script")
-@pytest.mark.deviates(case="RNN-*", **NO_FORWARD)
-@pytest.mark.deviates(case="GRU-*", **NO_FORWARD)
-@pytest.mark.deviates(case="LSTM-*", **NO_FORWARD)
 @cases([*SOME, *CELLS], FLOAT)
 @cases([*RELU, *PROJECTED], FLOAT, scope="full")
 @cases(MODES, DEEP, STATE, FLOAT, scope="full")

@@ -77,10 +77,6 @@ def test_dropout_exported(rnn, case):
 
 @pytest.mark.clause(id="TRN-19", level="MAY", source="run_decompositions; torch.nn.Dropout")
 @pytest.mark.needs("export", "dropout")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="run_decompositions loses the dropout between layers (no upstream issue)",
-)
 @cases(TANH, TWO, FLOAT)
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_dropout_exported_and_decomposed(rnn, case):
@@ -94,11 +90,6 @@ def test_dropout_exported_and_decomposed(rnn, case):
 
 @pytest.mark.clause(id="TRN-10", level="MAY", source=ONNX)
 @pytest.mark.needs("onnx")
-@pytest.mark.deviates(
-    implementation="torch.nn",
-    reason="a projected LSTM becomes a model that ONNX Runtime refuses (pytorch#191855)",
-    case="LSTM-*P3*",
-)
 @cases(SOME, FLOAT)
 @cases([*RELU, *PROJECTED], FLOAT, scope="full")
 @cases(MODES, [*DEEP, {"bias": False}], STATE, FLOAT, scope="full")

@@ -66,17 +66,8 @@ def _copies(weights):
     return {name: value.detach().clone() for name, value in weights.items()}
 
 
-NO_RULE = {
-    "implementation": "torch.nn",
-    "reason": "there is no batching rule for the fused network (pytorch#134606, pytorch#105982)",
-}
-
-
 @pytest.mark.clause(id="TRN-8", level="MAY", source="torch.vmap")
 @pytest.mark.needs("vmap", "hx")
-@pytest.mark.deviates(case="RNN-*", **NO_RULE)
-@pytest.mark.deviates(case="GRU-*", **NO_RULE)
-@pytest.mark.deviates(case="LSTM*-*", **NO_RULE)
 @cases([*MODES, *CELLS], FLOAT)
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_vmap_over_inputs(rnn, case):
@@ -92,9 +83,6 @@ def test_vmap_over_inputs(rnn, case):
 
 @pytest.mark.clause(id="TRN-21", level="MAY", source="torch.vmap; torch.func.stack_module_state")
 @pytest.mark.needs("vmap", "module", "hx")
-@pytest.mark.deviates(case="RNN-*", **NO_RULE)
-@pytest.mark.deviates(case="GRU-*", **NO_RULE)
-@pytest.mark.deviates(case="LSTM*-*", **NO_RULE)
 @cases([*MODES, *CELLS], FLOAT)
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_vmap_over_weights(rnn, case):
@@ -119,21 +107,8 @@ def _parts(net):
     return lambda x, *state: tuple(part for _, part in net.attached(x, state or None).items())
 
 
-FUSED = {
-    "implementation": "torch.nn",
-    "reason": "oneDNN's LSTM, which the CPU takes in this dtype, has no forward-mode derivative"
-    " (no upstream issue)",
-    "device": "cpu",
-}
-IN_FLOAT32, IN_BFLOAT16 = ({**FUSED, "dtype": dtype} for dtype in ("float32", "bfloat16"))
-
-
 @pytest.mark.clause(id="TRN-9", level="MAY", source="torch.autograd.forward_ad")
 @pytest.mark.needs("jvp", "hx")
-@pytest.mark.deviates(case="LSTM-*-H7", **IN_FLOAT32)
-@pytest.mark.deviates(case="LSTM-*-H7", **IN_BFLOAT16)
-@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_FLOAT32)
-@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_BFLOAT16)
 @cases([*MODES, *CELLS])
 @cases(MODES, DEEP, scope="full")
 def test_forward_derivatives(rnn, case):
@@ -148,10 +123,6 @@ def test_forward_derivatives(rnn, case):
 
 @pytest.mark.clause(id="TRN-25", level="MAY", source="torch.autograd.forward_ad")
 @pytest.mark.needs("jvp", "module")
-@pytest.mark.deviates(case="LSTM-*-H7", **IN_FLOAT32)
-@pytest.mark.deviates(case="LSTM-*-H7", **IN_BFLOAT16)
-@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_FLOAT32)
-@pytest.mark.deviates(case="LSTM-*-L2-bi", **IN_BFLOAT16)
 @cases([*MODES, *CELLS])
 @cases(MODES, DEEP, scope="full")
 def test_forward_derivatives_of_weights(rnn, case):

@@ -14,9 +14,10 @@ import torch
 from .. import axes
 from ..case import Case
 from ..catalogue import Clause, every
+from ..deviations import load
 from ..notation import CELLS, CLAIMS, LAYERS, MODES, dtype_name
 from ..scopes import Scope
-from .prose import paragraphs
+from .prose import ISSUES, paragraphs
 
 FEATURES: Mapping[str, Callable[[Case], bool]] = {
     "relu": lambda case: case.nonlinearity == "relu",
@@ -71,11 +72,11 @@ class Entry:
 
     @property
     def deviations(self) -> Iterator[tuple[str, str, str]]:
-        """Who is listed, on which cases in a few words, and the reason; each reason once."""
-        entries = [marker.kwargs for marker in self.clause.markers("deviates")]
-        key = lambda entry: (entry["implementation"], entry["reason"])  # noqa: E731
-        for (who, reason), group in groupby(sorted(entries, key=key), key=key):
-            yield who, ", ".join(sorted(_narrowed(entry) for entry in group)), reason
+        """Who is listed, where in a few words, and the reason with its link."""
+        for entry in load().entries:
+            if entry.clause == self.id:
+                link = entry.link.replace(ISSUES, "pytorch#")
+                yield entry.implementation, f"`{entry.condition}`", f"{entry.reason} ({link})"
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -152,12 +153,6 @@ def modes_of(modes: Sequence[str]) -> str:
             names.append(word)
             rest -= set(group)
     return _listed([*names, *(mode for mode in MODES if mode in rest)])
-
-
-def _narrowed(entry: Mapping[str, str]) -> str:
-    """To which cases, dtypes and devices an entry is narrowed."""
-    words = (entry.get("case", "*"), entry.get("dtype", "*"), entry.get("device", "*"))
-    return " ".join(word for word in words if word != "*") or "every case"
 
 
 def _span(sizes: Collection[int]) -> str:
