@@ -9,20 +9,26 @@ import faulthandler
 import json
 import linecache
 import re
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 LOST = "lost: "
 """Before the reason why a worker ends itself."""
 
+KIT = Path(__file__).parents[1]
+FRAMES = 4
 FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
 
 
 class Diary:
-    """Written by a worker. Fatal errors go there too."""
+    """Written by a worker."""
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("wb", buffering=0)
+
+    def opens(self) -> None:
+        """From now on fatal errors go there too, and no longer where pytest sends them."""
         faulthandler.enable(self.file)
 
     def begins(self, item: str, note: dict[str, Any]) -> None:
@@ -63,14 +69,24 @@ class Entry(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The last line of Python, as messages show it; empty where faulthandler saw none."""
+        """The last lines of Python, the innermost first, as messages show them; none where none was seen."""
         starts = [n for n, line in enumerate(self.seen) if "(most recent call first)" in line]
         current = [n for n in starts if self.seen[n].startswith("Current thread")]
         for start in [*current, *reversed(starts)]:  # the main thread is the last
-            if found := FRAME.match("".join(self.seen[start + 1 : start + 2])):
-                file, number = found[1], int(found[2])
-                return f"  at       {Path(file).name}:{number}  {linecache.getline(file, number).strip()}"
+            frames = takewhile(_is_not_ours, map(FRAME.match, self.seen[start + 1 :]))
+            if lines := list(islice(map(_shown, frames), FRAMES)):
+                return "\n".join(lines)
         return ""
+
+
+def _is_not_ours(frame: re.Match[str] | None) -> bool:
+    return frame is not None and KIT not in Path(frame[1]).parents
+
+
+def _shown(frame: re.Match[str] | None) -> str:
+    assert frame is not None
+    file, number = frame[1], int(frame[2])
+    return f"  at       {Path(file).name}:{number}  {linecache.getline(file, number).strip()}"
 
 
 def read(path: Path) -> Entry | None:

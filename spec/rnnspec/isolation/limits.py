@@ -26,6 +26,10 @@ class Ended(Exception):
     """The implementation would have ended the process."""
 
 
+class Lost(RuntimeError):
+    """The device no longer works, since another row."""
+
+
 def overtime(error: BaseException) -> str:
     """What is said of an exception of pytest-timeout's; nothing of any other."""
     found = re.match(r"Timeout \(>([\d.]+)s\)", str(error))
@@ -98,7 +102,7 @@ class Interrupts:
         self.before(number, frame)
 
 
-def lost(device: torch.device) -> str:
+def fault(device: torch.device) -> str:
     """Why a device no longer works, as after a failed assertion on it; empty where it does."""
     if device.type in ("cpu", "meta"):
         return ""

@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ..blame import KIT
 from ..items import network_of, profiles
 from ..reporting import begun, concluded
+from ..result import BAD
 from ..trial import Search
 from . import apart, deaths, diary, limits
 
 HOW = ("never", "marked", "all")
 RESTARTS = "1000"
 """So many workers may die, unless another number is asked for."""
+
+USELESS = 4
+"""So many in a row that die before they can try anything are enough."""
 
 PLACE = "rnnspec_diary"
 ONLY_MARKED = "rnnspec_only_marked"
@@ -29,6 +34,7 @@ many of these it has left out."""
 
 LEFT_OUT = pytest.StashKey[int]()
 STDERR = pytest.StashKey[int]()
+LOST = pytest.StashKey[dict[str, str]]()
 INTERRUPTS = pytest.StashKey[limits.Interrupts]()
 
 
@@ -193,11 +199,26 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    if network_of(pyfuncitem) is None:
+    network = network_of(pyfuncitem)
+    if network is None:
         return (yield)
     interrupts = pyfuncitem.config.stash[INTERRUPTS]
+    if why := pyfuncitem.config.stash.setdefault(LOST, {}).get(str(network.device)):
+        raise limits.Lost(why)
     with limits.contained(lambda: interrupts.came):
         return (yield)
+
+
+def see_to_device(item: pytest.Item, note: dict[str, Any]) -> None:
+    """After a failure: a device that no longer works ends its worker, or else all its further rows."""
+    row, worker = note["row"], item.config.pluginmanager.getplugin("rnnspec.worker")
+    why = limits.fault(torch.device(row["device"])) if row["outcome"] in BAD else ""
+    if why and worker:
+        worker.diary.gives_up(f"{row['device']} no longer works: {why}; {row['message'].splitlines()[0]}")
+        os._exit(1)
+    elif why:
+        since = f"{row['device']} no longer works since {row['clause']} on {row['case']}: {why}"
+        item.config.stash.setdefault(LOST, {})[row["device"]] = since
 
 
 class Worker:
@@ -205,6 +226,9 @@ class Worker:
 
     def __init__(self, book: diary.Diary) -> None:
         self.diary = book
+
+    def pytest_sessionstart(self) -> None:
+        self.diary.opens()
 
     def pytest_unconfigure(self) -> None:
         self.diary.close()
@@ -218,6 +242,7 @@ class Controller:
         self.left_out = 0
         self.only_marked = False
         self.again: set[str] = set()
+        self.useless = 0
         self.folder = Path(tempfile.mkdtemp(prefix="rnnspec-"))
 
     def pytest_unconfigure(self) -> None:
@@ -232,9 +257,17 @@ class Controller:
         node.workerinput |= {PLACE: str(self.place(node)), ONLY_MARKED: self.only_marked}
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_xdist_node_collection_finished(self) -> None:
+        self.useless = 0
+
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Workers that die before they can try anything are not replaced for ever."""
         output = getattr(node, "workeroutput", {})
         self.left_out = max(self.left_out, output.get(MARKED, 0))
+        self.useless += bool(error)
+        if self.useless == USELESS:
+            pytest.exit(f"{USELESS} workers one after the other died before they could try a clause", 1)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
