@@ -7,8 +7,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from typing import Any
 import torch
 
 from . import SPECIFICATION, __version__
+from .notation import DTYPES, MODES
+from .source import Source
 
+LEVELS = ("MUST", "SHOULD", "MAY")
 OUTCOMES = ("PASS", "FAIL", "NOT CLAIMED", "KNOWN", "FIXED", "CRASH", "TIMEOUT", "ERROR")
 BAD = frozenset({"FAIL", "FIXED", "CRASH", "TIMEOUT", "ERROR"})
 
@@ -71,7 +74,7 @@ def write(path: Path, head: Mapping[str, Any], rows: Iterable[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:  # lone surrogates
             file.write("\n".join(lines) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -85,15 +88,81 @@ def read(path: Path) -> tuple[dict[str, Any], list[Row]]:
     """A file's header and rows.
 
     Raises:
-        ValueError: not a file of results, or one with fewer or more rows than its header promises.
+        Refused: not a file of results, or one with fewer or more rows than its header promises: a ValueError
+            that names the file and the line.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    try:
-        head = json.loads(lines[0])["header"]
-        names = {field.name for field in fields(Row)}
-        rows = [Row(**{k: v for k, v in json.loads(line).items() if k in names}) for line in lines[1:]]
-    except (IndexError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no file of rnnspec results: {error!r}") from error
+    source = Source(str(path))
+    first, *rest = source.text(path).removesuffix("\n").split("\n")  # other breaks may be within a message
+    head = _header(source, first)
+    rows, lines = [], {}
+    for number, line in enumerate(rest, 2):
+        row = _row(source, number, line)
+        if row.key in lines:
+            raise source.refused(number, f"this is the row of line {lines[row.key]} once more")
+        lines[row.key] = number
+        rows.append(row)
     if len(rows) != head["rows"]:
-        raise ValueError(f"{path} has {len(rows)} rows where {head['rows']} were expected")
+        raise source.refused(1, f"there are {len(rows)} rows where {head['rows']} were expected")
     return head, rows
+
+
+def _header(source: Source, line: str) -> dict[str, Any]:
+    found = _object(source, 1, line)
+    head = found.get("header")
+    if set(found) != {"header"} or not isinstance(head, dict):
+        raise source.refused(1, "this is no header of a file of results")
+    if type(head.get("rows")) is not int or head["rows"] < 0:
+        raise source.refused(1, f"rows = {head.get('rows')!r} is no number of rows")
+    return head
+
+
+def _row(source: Source, number: int, line: str) -> Row:
+    found = _object(source, number, line)
+    for name in KINDS.keys() ^ found.keys():
+        raise source.refused(number, f"{name} is {'missing' if name in KINDS else 'no key of a row'}")
+    for name, (kind, valid) in KINDS.items():
+        if not valid(found[name]):
+            raise source.refused(number, f"{name} = {found[name]!r} is not {kind}")
+    return Row(**found)
+
+
+def _object(source: Source, number: int, line: str) -> dict[str, Any]:
+    """What a line says: JSON as it is defined, in which NaN is nothing and no key stands twice."""
+    try:
+        found = json.loads(line, parse_constant=_no_number, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        raise source.refused(number, f"this is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise source.refused(number, "this is no JSON object")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= sys.float_info.max
+
+
+KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("clause", "case", "implementation", "device", "message"), ("a string", _is_text)),
+    "dtype": (f"one of {', '.join(DTYPES)}", lambda value: _is_text(value) and value in DTYPES),
+    "mode": (f"one of {', '.join(MODES)}", lambda value: _is_text(value) and value in MODES),
+    "level": (f"one of {', '.join(LEVELS)}", lambda value: _is_text(value) and value in LEVELS),
+    "outcome": (f"one of {', '.join(OUTCOMES)}", lambda value: _is_text(value) and value in OUTCOMES),
+    "headroom": ("a number or null", lambda value: value is None or _is_amount(value)),
+    "seconds": ("a number", _is_amount),
+}
+"""What each key of a row holds, in words and as a check."""

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..implementation import Network
+from ..source import Refused
 from .entry import OUTCOMES, Entry
-from .reading import Refused, read
+from .reading import read
 
 __all__ = ["Deviations", "Entry", "Refused", "load", "settled"]
 

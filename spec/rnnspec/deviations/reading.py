@@ -14,6 +14,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..catalogue import ids
+from ..source import Source
 from .entry import Entry
 
 if sys.version_info >= (3, 11):
@@ -26,10 +27,6 @@ SCHEMA = Path(__file__).parent / "schema.json"
 HEADER = re.compile(r"\s*\[\[\s*deviation\s*\]\]")
 LISTS = ("device", "dtype", "mode", "case", "outcome", "check", "raises", "signal")
 """What may be written as one string or as several."""
-
-
-class Refused(ValueError):
-    """No file of known deviations; the message is one line: file, line and reason."""
 
 
 @cache
@@ -50,7 +47,7 @@ def read(path: Path, shown: str | None = None, shipped: bool = False) -> tuple[E
     Raises:
         Refused: it cannot be read, or an entry of it is none.
     """
-    source = Source(shown or str(path))
+    source = Listing(shown or str(path))
     text = source.text(path)
     document = source.document(text)
     if not shipped:
@@ -60,26 +57,8 @@ def read(path: Path, shown: str | None = None, shipped: bool = False) -> tuple[E
     return tuple(source.entry(table, line) for table, line in zip(tables, lines, strict=True))
 
 
-class Source:
-    """A file by the name that is shown."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def refused(self, line: int, reason: str) -> Refused:
-        said = " ".join(reason.split())
-        return Refused(f"{self.name}:{line}: {said if len(said) < 300 else said[:300] + ' ...'}")
-
-    def text(self, path: Path) -> str:
-        try:
-            found = path.read_bytes()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise Refused(f"{self.name}: cannot be read: {reason}") from error
-        try:
-            return found.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise self.refused(found[: error.start].count(b"\n") + 1, "this is not UTF-8") from error
+class Listing(Source):
+    """A file of known deviations."""
 
     def document(self, text: str) -> dict[str, Any]:
         try:
