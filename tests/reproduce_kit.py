@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import wrong
 from rnnspec.bound import pinned, propagated
 from rnnspec.case import Case
-from rnnspec.check import Evidence, agrees, equals
+from rnnspec.check import Accepted, Evidence, Form, agrees, equals
 from rnnspec.implementation import DropIn, Network
 from rnnspec.reference import Result
 from rnnspec.reproduce import script
@@ -37,10 +37,16 @@ class Failure(NamedTuple):
 
     @property
     def evidence(self) -> Evidence | None:
+        """The element that deviates, where it is one."""
+        found = self.found
+        return found if isinstance(found, Evidence) else None
+
+    @property
+    def found(self) -> Evidence | Form | Accepted | None:
         return getattr(self.error, "evidence", None)
 
     def lines(self) -> list[str]:
-        return script(self.network, self.calls, self.evidence)
+        return script(self.network, self.calls, self.found)
 
 
 Body = Callable[[Network], object]

@@ -30,10 +30,25 @@ class Evidence(NamedTuple):
     within: float
 
 
+class Form(NamedTuple):
+    """A shape or a dtype: of what, the one that it has and the one that it must have."""
+
+    what: str
+    got: Any
+    wanted: Any
+
+
+class Accepted(NamedTuple):
+    """What must be refused with `error`, and was not; so many calls of a network it was."""
+
+    error: type[Exception]
+    calls: int
+
+
 class Failed(AssertionError):
     """The implementation does not do what the clause says."""
 
-    def __init__(self, message: str, evidence: Evidence | None = None) -> None:
+    def __init__(self, message: str, evidence: Evidence | Form | Accepted | None = None) -> None:
         super().__init__(message)
         self.evidence = evidence
 
@@ -158,13 +173,19 @@ def has_shape(got: Tensor, wanted: tuple[int, ...], what: str = "output") -> Non
     if not isinstance(got, Tensor):
         raise Failed(f"{what} is not a tensor\n  got      {type(got).__name__}")
     if tuple(got.shape) != tuple(wanted):
-        raise Failed(f"{what} has another shape\n  got      {tuple(got.shape)}\n  wanted   {tuple(wanted)}")
+        raise Failed(
+            f"{what} has another shape\n  got      {tuple(got.shape)}\n  wanted   {tuple(wanted)}",
+            Form(what, tuple(got.shape), tuple(wanted)),
+        )
 
 
 def has_dtype(got: Tensor, wanted: torch.dtype, what: str = "output") -> None:
     __tracebackhide__ = True
     if got.dtype != wanted:
-        raise Failed(f"{what} has another dtype\n  got      {got.dtype}\n  wanted   {wanted}")
+        raise Failed(
+            f"{what} has another dtype\n  got      {got.dtype}\n  wanted   {wanted}",
+            Form(what, got.dtype, wanted),
+        )
 
 
 def is_same(got: Any, wanted: Any, what: str) -> None:
@@ -177,6 +198,7 @@ def is_same(got: Any, wanted: Any, what: str) -> None:
 def rejects(call: Callable[[], Any], what: str, error: type[Exception] = Exception) -> None:
     """The call raises `error`: a result would be wrong."""
     __tracebackhide__ = True
+    before = len(trial.current().calls)
     try:
         answer = call()
     except Failed:  # the seam could not read an answer: it was accepted
@@ -186,9 +208,13 @@ def rejects(call: Callable[[], Any], what: str, error: type[Exception] = Excepti
     except Exception as raised:
         raise Failed(
             f"{what} is refused with another exception\n"
-            f"  got      {type(raised).__name__}: {raised}\n  wanted   {error.__name__}"
+            f"  got      {type(raised).__name__}: {raised}\n  wanted   {error.__name__}",
+            Accepted(error, len(trial.current().calls) - before),
         ) from raised
-    raise Failed(f"{what} is accepted\n  got      {describe(answer)}\n  wanted   {error.__name__}")
+    raise Failed(
+        f"{what} is accepted\n  got      {describe(answer)}\n  wanted   {error.__name__}",
+        Accepted(error, len(trial.current().calls) - before),
+    )
 
 
 def describe(value: Any) -> str:

@@ -7,19 +7,27 @@ import torch
 from ..check import Evidence
 from .chain import Deviation, taken_apart
 from .equations import Wanted, computed
+from .form import Misshapen, Unrefused, compared, structure
 from .matching import numbers
 from .steps import Step
 
 UNSEEN = "# The clause goes on to compare what it computes from this: see its text."
 UNKNOWN = "# wanted: as the clause computes it; what it does besides these calls is not shown here"
+FURTHER = "# The clause looks at more than what these calls return: see its text."
 PARAMETERS = "print([(name, tuple(part.shape)) for name, part in rnn.named_parameters()])"
 
 
-def ending(steps: list[Step], deviation: Deviation | None) -> list[str]:
-    """Shows the element that deviates; or else how the last result is made up."""
-    last = shown(steps[-1]) if steps else [PARAMETERS]
-    if not deviation:
+Found = Deviation | Misshapen | Unrefused
+"""What the clause found, where it is in the results of the calls."""
+
+
+def ending(steps: list[Step], deviation: Found | None) -> list[str]:
+    """Shows the element that deviates, or the form; or else how the last result is made up."""
+    last = shown(steps[-1]) if steps else [FURTHER, PARAMETERS]
+    if not deviation or isinstance(deviation, Unrefused):
         return last
+    if isinstance(deviation, Misshapen):
+        return compared(deviation)
     found, evidence = wanted(steps, deviation), deviation.evidence
     if not found:
         return [UNSEEN, *last]
@@ -57,8 +65,10 @@ def allowed(evidence: Evidence) -> str:
 
 
 def shown(step: Step) -> list[str]:
-    """How a result is made up; nothing where the call itself raises."""
+    """How a result is made up, and whether it is made up as torch's; nothing where the call itself raises."""
     if step.call.result is None:
-        return ["# this call raises"]
-    parts = [f"tuple({part.text}.shape)" for part in taken_apart(step.call, step.number)[2]]
-    return [f"print({', '.join(parts) or step.names})"]
+        return ["# this call raises, or returns nothing", f"raise SystemExit({step.names} is None)"]
+    parts = taken_apart(step.call, step.number)[2]
+    if wrong := structure(step, parts):
+        return wrong
+    return [FURTHER, f"print({', '.join(f'tuple({part.text}.shape)' for part in parts)})"]

@@ -63,6 +63,8 @@ class Names:
         return f'{grouped(text)}.to("{device}")' if move else text
 
     def packed(self, value: PackedSequence, device: torch.device) -> str:
+        if not sound(value):
+            return self.by_hand(value, device)
         padded, lengths = pad_packed_sequence(value)
         inside = (torch.arange(len(padded))[:, None] < lengths)[..., None]
         for _, whole in self.given:
@@ -71,6 +73,13 @@ class Names:
         loose = "" if value.sorted_indices is None else ", enforce_sorted=False"
         text = self.spell(padded, device)
         return f"torch.nn.utils.rnn.pack_padded_sequence({text}, {lengths.tolist()}{loose})"
+
+    def by_hand(self, value: PackedSequence, device: torch.device) -> str:
+        """What the packing functions do not make."""
+        orders = [None if part is None else f"torch.tensor({part.tolist()})" for part in value[2:]]
+        sizes = f"torch.tensor({value.batch_sizes.tolist()}, dtype={value.batch_sizes.dtype})"
+        parts = [self.spell(value.data, device), sizes, *(map(str, orders) if any(orders) else ())]
+        return f"torch.nn.utils.rnn.PackedSequence({', '.join(parts)})"
 
     def find(self, target: Tensor) -> Known:
         """An expression for the target; at worst all its numbers, under a name of their own."""
@@ -131,6 +140,18 @@ class Names:
         self.lines += [f"{name} = {value[0]}", *value[1:], *([name + change] if change else [])]
         self.given.append(Known(name, target))
         return Known(name, target.cpu().contiguous())
+
+
+def sound(packed: PackedSequence) -> bool:
+    """Whether it can be padded: torch reads out of bounds where it cannot."""
+    sizes, order = packed.batch_sizes.tolist(), packed.unsorted_indices
+    rows = sizes[:1] if order is None else [len(order)]
+    return (
+        sum(sizes) == len(packed.data)
+        and sizes == sorted(sizes, reverse=True)
+        and min(sizes, default=0) > 0
+        and rows == sizes[:1]
+    )
 
 
 def differing(one: Tensor, other: Tensor) -> tuple[slice, ...]:

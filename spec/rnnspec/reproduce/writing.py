@@ -8,12 +8,13 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from ..check import Evidence
+from ..check import Accepted, Evidence, Form
 from ..implementation import Amended, DropIn, Network
 from ..trial import Call
-from .chain import Deviation, choices, located, taken_apart
+from .chain import choices, located, taken_apart
 from .drawing import drawing, suffixed
-from .ending import ending
+from .ending import Found, ending
+from .form import Unrefused, accepted, attempt, misshapen
 from .matching import same
 from .naming import LINES, Names, TooLong
 from .steps import Step, looped, moved_to, renumbered
@@ -23,17 +24,26 @@ CHANGED = "# The clause also changes the network's parameters between its calls:
 LEFT_OUT = "# some calls of the clause that do not lead here are left out"
 
 
-def script(network: Network, calls: Sequence[Call], evidence: Evidence | None) -> list[str]:
+def script(network: Network, calls: Sequence[Call], evidence: Evidence | Form | Accepted | None) -> list[str]:
     """The lines of the script.
 
-    They exit with 1 where the element deviates, and say so in a comment where they cannot show it.
+    They exit with 1 where the result deviates, and say so in a comment where they cannot show it.
     """
-    deviation = located(calls, evidence) if evidence else None
+    deviation = found(calls, evidence)
     ends = (deviation.calls if deviation else []) or list(range(len(calls)))[-1:]
     for kept in choices(calls, ends):
         with suppress(TooLong):
             return Script(network, calls, kept).written(deviation)
     return [*Script(network, [], []).written(None)[:-1], TOO_LONG]
+
+
+def found(calls: Sequence[Call], evidence: Evidence | Form | Accepted | None) -> Found | None:
+    """Where the results of the calls hold what the clause found."""
+    if isinstance(evidence, Form):
+        return misshapen(calls, evidence)
+    if isinstance(evidence, Accepted):
+        return accepted(calls, evidence)
+    return located(calls, evidence) if evidence else None
 
 
 class Script:
@@ -50,10 +60,13 @@ class Script:
         if not kept:
             self.network(network)
 
-    def written(self, deviation: Deviation | None) -> list[str]:
+    def written(self, deviation: Found | None) -> list[str]:
         steps = [self.step(n) for n in self.kept]
         end = ending(steps, deviation)
-        calls = [*looped(steps, "\n".join(end)), *end]
+        if isinstance(deviation, Unrefused):
+            calls = [*looped(steps[:-1], str(steps[-1])), *attempt(steps[-1], deviation)]
+        else:
+            calls = [*looped(steps, "\n".join(end)), *end]
         if len(calls) > LINES:
             raise TooLong
         if self.kept != list(range(len(self.kept))):
