@@ -16,6 +16,7 @@ from torch import Tensor
 from . import reference
 from .affine import Affine, Rounding
 from .case import Case
+from .keeping import pristine
 from .reference import Result
 
 
@@ -43,6 +44,7 @@ class Noise:
 
 
 @threads(1)
+@pristine
 def predicted(
     case: Case,
     weights: Mapping[str, Tensor],
@@ -70,12 +72,14 @@ def _time_first(case: Case) -> tuple[Result, Result]:
     return predicted(case, case.weights, case.input, case.state or case.zeros)
 
 
+@pristine
 def roundings(dtype: torch.dtype, times: int, magnitude: Tensor | float = 1.0) -> Tensor:
     """What a number of roundings of a magnitude may cost in a dtype, and in the oracle."""
     return Rounding.of(dtype).stored(torch.as_tensor(magnitude, dtype=torch.float64), times)
 
 
 @threads(1)
+@pristine
 def pinned(
     case: Case,
     x: Tensor,

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .keeping import pristine
 from .notation import GATES, is_cell, kind
 
 
@@ -188,6 +189,7 @@ class Case:
 
 
 @lru_cache(maxsize=4096)
+@pristine
 def drawn(case: Case) -> Mapping[str, Tensor]:
     """The numbers of a case by name, on the CPU, in the case's dtype."""
     generator = torch.Generator().manual_seed(case.seed)

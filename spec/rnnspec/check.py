@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from . import trial
+from .keeping import pristine
 from .notation import dtype_name
 from .reference import Result
 
@@ -104,6 +105,7 @@ def equals(got: Tensor | Result, wanted: Tensor | Result, what: str = "output") 
     _values(got, wanted, 0.0, what, AXES.get(what, ""))
 
 
+@pristine
 def _values(got: Tensor, wanted: Tensor, within: Tensor | float, what: str, axes: str) -> None:
     __tracebackhide__ = True
     have, want = got.detach().cpu().double(), wanted.detach().cpu().double()
@@ -143,6 +145,7 @@ def place(at: tuple[int, ...], axes: str) -> str:
     return "[" + ", ".join(f"{names[i]}={n}" if names else str(n) for i, n in enumerate(at)) + "]"
 
 
+@pristine
 def differs(got: Tensor, other: Tensor, by: Tensor | float, what: str) -> None:
     """Some element of `got` is further than `by` from `other`: a change must be seen."""
     __tracebackhide__ = True
@@ -157,6 +160,7 @@ def differs(got: Tensor, other: Tensor, by: Tensor | float, what: str) -> None:
         )
 
 
+@pristine
 def lies_between(
     got: Tensor, low: Tensor | float, high: Tensor | float, slack: Tensor | float, what: str
 ) -> None:

@@ -17,6 +17,7 @@ from .affine import Affine, Rounding
 from .backward import SLOPE
 from .bound import Noise, threads
 from .case import Case
+from .keeping import pristine
 from .reference import Result
 
 State = tuple[Tensor, ...]
@@ -106,6 +107,7 @@ def _slope(value: Affine, center: Tensor, bend: Tensor) -> Affine:
 
 
 @threads(1)
+@pristine
 def predicted(case: Case, along: Case, weights: bool = False) -> tuple[Result, Result]:
     """The derivative of a case's result with respect to input and states along the numbers of another
     case, or with respect to the weights along its weights; and the bound of every element.

@@ -19,6 +19,7 @@ from .backward import Tape, Traced, Weight
 from .bound import Noise, threads
 from .case import Case
 from .implementation import Network
+from .keeping import pristine
 from .reference import Result
 
 Gradients = Mapping[str, Tensor]
@@ -43,6 +44,7 @@ def _summed(mine: Gradients, theirs: Gradients) -> Gradients:
     return {name: part + theirs[name] for name, part in mine.items()}
 
 
+@pristine
 def weighing(case: Case, heads: Iterable[str] = HEADS, seed: int = 0) -> Result:
     """v, u and w: what the loss multiplies each element of the result by; 0 for a head that is not named.
 
@@ -98,6 +100,7 @@ def predicted(
 
 
 @threads(1)
+@pristine
 def _gathered(
     case: Case,
     weights: Mapping[str, Tensor],
@@ -222,6 +225,7 @@ class Attached:
         return other + self.value
 
 
+@pristine
 def curvature(case: Case, names: Iterable[str]) -> Gradients:
     """`second` of the equations, in float64, with respect to what is named."""
     given = dict(zip(("input", "h_0", "c_0"), (case.input, *(case.state or case.zeros)), strict=False))

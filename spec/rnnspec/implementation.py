@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .case import Case
 from .check import Failed, NotClaimed, describe
+from .keeping import Changes, kept
 from .notation import CLAIMS, MODES, OPTIONAL, is_cell
 from .reference import Result
 from .trial import Call, current
@@ -36,6 +37,8 @@ class Implementation:
     name: str = "implementation"
     modes: tuple[str, ...] = ()
     claims: frozenset[str] = frozenset({"hx"})
+    changes: Changes = Changes()
+    """What its import has changed in torch: in force while it is tried."""
 
     def claimed(self, mode: str) -> frozenset[str]:
         """What is claimed for one mode."""
@@ -88,7 +91,8 @@ class DropIn(Implementation):
 
     @cached_property
     def _unclaimed(self) -> dict[str, dict[str, str]]:
-        return {mode: dict(self._refusals(mode)) for mode in self.modes}
+        with kept(self.changes.patches):
+            return {mode: dict(self._refusals(mode)) for mode in self.modes}
 
     def _refusals(self, mode: str) -> Iterable[tuple[str, str]]:
         if self.is_torch:
@@ -138,7 +142,7 @@ class Amended(Implementation):
         self, inner: Implementation, more: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
     ) -> None:
         self.inner, self.more, self.without = inner, more, without
-        self.name, self.modes = inner.name, inner.modes
+        self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 
@@ -212,8 +216,8 @@ class Network:
 
     def forget(self) -> None:
         """Let go of the module; the next call builds another."""
-        for kept in ("module", "_lent"):
-            vars(self).pop(kept, None)
+        for name in ("module", "_lent"):
+            vars(self).pop(name, None)
 
     @property
     def learnable(self) -> Mapping[str, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 from .implementation import DropIn, Implementation
+from .keeping import Changes, apart
 from .notation import MODES, is_cell
 
 ENTRY_POINTS = "rnnspec.implementations"
@@ -43,12 +45,28 @@ def mode_of(cls: type) -> str | None:
     return None
 
 
+_CHANGES: dict[str, Changes] = {}
+"""What the import of a module has changed in torch, by its name."""
+
+
 def load(name: str) -> Implementation:
-    """The implementation that a name stands for.
+    """The implementation that a name stands for. What its import changes in torch is its own.
 
     Raises:
         Unusable: nothing usable stands there.
     """
+    known = set(sys.modules)
+    with apart() as changes:
+        found = _named(name)
+    _CHANGES.update(dict.fromkeys(sys.modules.keys() - known, changes))
+    classes = (type(found), *getattr(found, "classes", {}).values())
+    for module in dict.fromkeys(cls.__module__ for cls in classes):
+        changes = _CHANGES.get(module, Changes()) | changes
+    found.changes = changes
+    return found
+
+
+def _named(name: str) -> Implementation:
     if name == "torch.nn":
         return DropIn(name, {mode: getattr(torch.nn, mode) for mode in MODES})
     for point in entry_points(group=ENTRY_POINTS):

@@ -22,6 +22,7 @@ from .case import Case  # noqa: E402
 from .implementation import Network  # noqa: E402
 from .isolation.plugin import left_out, only_marked, see_to_device  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
+from .keeping import kept  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
 from .reporting import begun, concluded  # noqa: E402
@@ -77,7 +78,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     run = config.stash[RUN]
     names = ", ".join(f"{subject.name} on {device}" for subject, device in run.subjects)
     dtypes = ", ".join(dtype_name(dtype) for dtype in run.dtypes)
-    return [f"rnnspec: {names}; {dtypes}; torch {torch.__version__}; scope {run.scope}"]
+    said = f"rnnspec: {names}; {dtypes}; torch {torch.__version__}; scope {run.scope}"
+    changes = {subject.name: ", ".join(subject.changes) for subject, _ in run.subjects}
+    return [said, *(f"{name} changed torch at import: {what}" for name, what in changes.items() if what)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -163,6 +166,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             network = network_of(item)
             if network:
                 network.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """What an implementation changes in the process is undone."""
+    network = network_of(pyfuncitem)
+    if network is None:
+        return (yield)
+    with kept(network.implementation.changes.patches):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .case import Case
+from .keeping import pristine
 
 Number = Any
 """A Tensor or an `affine.Affine`."""
@@ -133,6 +134,7 @@ def concatenate(parts: list[Number]) -> Number:
     return torch.cat(parts, -1) if isinstance(parts[0], Tensor) else parts[0].concatenate(parts)
 
 
+@pristine
 def run(
     case: Case,
     weights: Mapping[str, Any],

@@ -162,6 +162,7 @@ class Recorder:
                     "name": subject.name,
                     "claims": {mode: sorted(subject.claimed(mode)) for mode in subject.modes},
                     "unclaimed": {mode: dict(subject.unclaimed(mode)) for mode in subject.modes},
+                    "changes": list(subject.changes),
                 }
                 for subject in subjects.values()
             ],
