@@ -94,7 +94,8 @@ def read(path: Path) -> tuple[dict[str, Any], list[Row]]:
     source = Source(str(path))
     first, *rest = source.text(path).removesuffix("\n").split("\n")  # other breaks may be within a message
     head = _header(source, first)
-    rows, lines = [], {}
+    rows: list[Row] = []
+    lines: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(rest, 2):
         row = _row(source, number, line)
         if row.key in lines:

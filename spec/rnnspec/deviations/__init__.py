@@ -9,7 +9,7 @@ describes them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..implementation import Network
@@ -34,6 +34,13 @@ class Deviations:
     def of(self, clause: str, network: Network) -> list[Entry]:
         """The entries that apply to a clause on a network."""
         return [entry for entry in self._about.get(clause, ()) if entry.applies(clause, network)]
+
+    def lines(self) -> Iterator[str]:
+        """What a reader of the list wants to know, three lines each."""
+        for entry in self.entries:
+            yield f"{entry.clause}  {entry.implementation}  {' or '.join(entry.outcome)}  {entry.condition}"
+            yield f"    {entry.reason}"
+            yield f"    {entry.link}  seen {entry.seen}"
 
 
 def load(files: Iterable[str | Path] = (), base: Path | None = None) -> Deviations:
