@@ -25,7 +25,7 @@ from .items import counted, needs, network_of, profiles  # noqa: E402
 from .keeping import kept  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
-from .reporting import begun, concluded  # noqa: E402
+from .reporting import begun, concluded, shortened  # noqa: E402
 from .session import EXPECTED, RUN, WHOLE, Recorder, Run, note_of  # noqa: E402
 from .storage import whole  # noqa: E402
 from .trial import trying  # noqa: E402
@@ -184,13 +184,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     network = network_of(item)
-    if (
-        item.get_closest_marker("clause") is None
-        or network is None
-        or report.when == "teardown"
-        or (report.when == "setup" and report.passed)
-    ):
+    if network is None:
         return report
+    if report.when == "teardown" or (report.when == "setup" and report.passed):
+        return shortened(item, report)
     trial, start = item.stash[TRIAL]
     note = begun(item, network)
     listed = item.config.stash[RUN].deviations.of(note["row"]["clause"], network)
@@ -205,7 +202,7 @@ def pytest_runtest_makereport(
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
     see_to_device(item, note)
     concluded(report, note, verdict.details)
-    return report
+    return shortened(item, report)
 
 
 def _finite(value: float | None) -> float | None:

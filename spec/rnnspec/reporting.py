@@ -50,6 +50,18 @@ def concluded(report: pytest.TestReport, note: dict[str, Any], details: Callable
     report.user_properties.append((NOTE, note))
 
 
+PRINTED = 2000
+"""Characters that are kept of what a row that is bad has printed."""
+
+
+def shortened(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
+    """Of what has been printed, the end is kept where a row is bad, and else nothing: there are thousands."""
+    ends = [(when, what, text[-PRINTED:]) for when, what, text in item._report_sections if report.failed]
+    item._report_sections[:] = ends
+    report.sections[:] = [(f"Captured {what} {when}", text) for when, what, text in ends]
+    return report
+
+
 def title(note: dict[str, Any]) -> list[str]:
     row = note["row"]
     return [
