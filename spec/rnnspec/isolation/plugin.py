@@ -13,9 +13,12 @@ import pytest
 import torch
 
 from ..blame import KIT
+from ..deviations import settled
+from ..implementation import Network
 from ..items import network_of, profiles
 from ..reporting import begun, concluded
 from ..result import BAD
+from ..session import RUN
 from ..trial import Search
 from . import apart, deaths, diary, limits
 
@@ -189,12 +192,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     file = worker.diary.file if worker else item.config.stash[STDERR]
     if worker:
-        worker.diary.begins(item.nodeid, begun(item, network) | {"profiles": profiles(item)})
+        worker.diary.begins(item.nodeid, _under_way(item, network))
     with limits.hard(_seconds(item), file):
         result = yield
     if worker:
         worker.diary.ends()
     return result
+
+
+def _under_way(item: pytest.Item, network: Network) -> dict[str, Any]:
+    """The note of a row that is tried, with the listed deviations that apply, by number."""
+    note, deviations = begun(item, network), item.config.stash[RUN].deviations
+    listed = deviations.of(note["row"]["clause"], network)
+    return note | {"profiles": profiles(item), "listed": [deviations.entries.index(e) for e in listed]}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -296,6 +306,8 @@ class Controller:
             self.again.add(crashitem)
             sched.mark_test_pending(crashitem)
         report.nodeid = entry.item
-        row = entry.note["row"]
-        row["outcome"], row["message"] = deaths.said(entry, deaths.status(report.node), limit(self.config))
+        row, entries = entry.note["row"], self.config.stash[RUN].deviations.entries
+        outcome, message = deaths.said(entry, deaths.status(report.node), limit(self.config))
+        listed = [entries[number] for number in entry.note["listed"]]
+        row["outcome"], row["message"] = settled(outcome, message, listed, row["implementation"])
         concluded(report, entry.note, lambda: row["message"])

@@ -12,7 +12,7 @@ from ..result import BAD, OUTCOMES, Row
 
 def lines(rows: Sequence[Row], norms: Mapping[str, str]) -> Iterator[str]:
     """The summary of each implementation and device, one after the other."""
-    by = sorted(rows, key=lambda row: (row.implementation, row.device))
+    by = sorted(rows, key=lambda row: row.key)
     for (name, device), group in groupby(by, key=lambda row: (row.implementation, row.device)):
         mine = list(group)
         yield f"{name} on {device}"
