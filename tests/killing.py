@@ -18,6 +18,7 @@ from rnnspec.case import Case
 from rnnspec.catalogue import Clause
 from rnnspec.deviations import load
 from rnnspec.implementation import Implementation, Network
+from rnnspec.keeping import kept
 from rnnspec.result import BAD
 from rnnspec.scopes import work
 from rnnspec.trial import Search, trying
@@ -79,7 +80,7 @@ def failing(
 
 def outcome(clause: Clause, network: Network) -> str:
     """PASS, FAIL, NOT CLAIMED or ERROR, as the plugin would say; KNOWN where it is listed."""
-    with trying(Search(shrinks=False)) as trial:
+    with kept(network.implementation.changes.patches), trying(Search(shrinks=False)) as trial:
         try:
             network.needs(*(claim for marker in clause.markers("needs") for claim in marker.args))
             clause.function(**_arguments(clause, network))

@@ -140,9 +140,9 @@ def apart() -> Iterator[Changes]:
     try:
         yield changes
     finally:
-        now = patches.taken_off()
-        changes.patches = {key: new for key, new in now.items() if around.get(key) is not new}
+        changes.patches = patches.since(around)
         changes.settings = tuple(settings.changed(before))
+        patches.taken_off()
         patches.put(around)
         settings.write(before)
         for generator, state in states:

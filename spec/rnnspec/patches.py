@@ -144,6 +144,11 @@ def taken_off() -> Patches:
     return found
 
 
+def since(before: Patches) -> Patches:
+    """What has been replaced since `before` was all."""
+    return {key: new for key, new in changed().items() if before.get(key) is not new}
+
+
 def named(patches: Patches) -> list[str]:
     """As one writes them: torch.nn.LSTM."""
     return [f"{said}.{name}" for said, name in patches]

@@ -258,3 +258,172 @@ class WorkspaceShared(Workspaces):
     """The output of one network is overwritten by that of another of the same sizes."""
 
     shared = {}  # noqa: RUF012
+
+
+TORCH: Any = torch
+"""What nobody is to write on."""
+
+
+class Meddling(plain.Step):
+    """After a call something of torch's is another."""
+
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+        answer = super().forward(input, hx)
+        self.meddle()
+        return answer
+
+    def meddle(self) -> None:
+        raise NotImplementedError
+
+
+@mutant("RNN", "LSTMCell", dies_of=("PUR-9",))
+class WidensTheDefault(Meddling):
+    """A call sets the default dtype to float64."""
+
+    def meddle(self) -> None:
+        torch.set_default_dtype(torch.float64)
+
+
+@mutant("LSTM", "GRUCell", dies_of=("PUR-9",))
+class TakesThreads(Meddling):
+    """A call takes one thread more than torch has."""
+
+    def meddle(self) -> None:
+        torch.set_num_threads(torch.get_num_threads() + 1)
+
+
+@mutant("GRU", "RNNCell", dies_of=("PUR-9",))
+class TurnsGradOff(Meddling):
+    """A call leaves grad mode off."""
+
+    def meddle(self) -> None:
+        torch.set_grad_enabled(False)
+
+
+@mutant("GRU", dies_of=("PUR-9",))
+class TurnsGradOn(Meddling):
+    """A call without grad leaves grad mode on."""
+
+    def meddle(self) -> None:
+        if not torch.is_inference_mode_enabled():
+            torch.set_grad_enabled(True)
+
+
+@mutant("RNN", dies_of=("PUR-9",))
+class AsksForDeterminism(Meddling):
+    """Without grad a call asks for deterministic algorithms, of all modules."""
+
+    def meddle(self) -> None:
+        if not torch.is_grad_enabled():
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@mutant("LSTM", dies_of=("PUR-9",))
+class LowersPrecision(Meddling):
+    """A call sets the precision of float32 products, of all modules."""
+
+    def meddle(self) -> None:
+        torch.set_float32_matmul_precision("high")
+
+
+@mutant("GRU", "LSTMCell", dies_of=("PUR-9",))
+class LeavesAutocastOpen(Meddling):
+    """A call in inference mode enters autocast and does not leave it."""
+
+    def meddle(self) -> None:
+        if torch.is_inference_mode_enabled():
+            torch.set_autocast_cache_enabled(False)
+            torch.autocast_increment_nesting()
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PUR-10",))
+class ReplacesSigmoid(Meddling):
+    """A call puts a sigmoid of its own into torch."""
+
+    def meddle(self) -> None:
+        TORCH.sigmoid = lambda input: input.sigmoid()
+
+
+@mutant("LSTM", "RNNCell", dies_of=("PUR-10",))
+class HidesATensorsMethod(Meddling):
+    """Without grad a call puts a tanh of its own into torch.Tensor."""
+
+    def meddle(self) -> None:
+        if not torch.is_grad_enabled():
+            TORCH.Tensor.tanh = lambda self: torch.tanh(self)
+
+
+@mutant("GRU", dies_of=("PUR-10",))
+class WrapsAnothersForward(Meddling):
+    """A call wraps torch.nn.LSTM.forward."""
+
+    def meddle(self) -> None:
+        before = torch.nn.LSTM.forward
+        TORCH.nn.LSTM.forward = lambda self, *given: before(self, *given)
+
+
+@mutant("RNN", "GRU", dies_of=("PUR-9",))
+class BackwardTakesThreads(InBackward):
+    """Backward takes one thread more than torch has."""
+
+    def spoil(self, x: Tensor, state: State, result: Tensor) -> None:
+        torch.set_num_threads(torch.get_num_threads() + 1)
+
+
+@mutant("LSTM", "GRU", dies_of=("PUR-10",))
+class BackwardReplacesMatmul(InBackward):
+    """Backward puts a matmul of its own into torch."""
+
+    def spoil(self, x: Tensor, state: State, result: Tensor) -> None:
+        TORCH.matmul = lambda left, right: left @ right
+
+
+class Founding(plain.Step):
+    """The constructor leaves something of torch's another."""
+
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.meddle()
+
+    def meddle(self) -> None:
+        raise NotImplementedError
+
+
+@mutant("RNN", "LSTMCell", dies_of=("PUR-11",))
+class SetsTheDefault(Founding):
+    """The constructor sets the default dtype to float64."""
+
+    def meddle(self) -> None:
+        torch.set_default_dtype(torch.float64)
+
+
+@mutant("LSTM", "RNNCell", dies_of=("PUR-11",))
+class LooksForAnomalies(Founding):
+    """The constructor turns on the detection of anomalies."""
+
+    def meddle(self) -> None:
+        torch.autograd.set_detect_anomaly(True)
+
+
+@mutant("GRU", "GRUCell", dies_of=("PUR-11",))
+class WatchesAllModules(Founding):
+    """The constructor registers a hook of all modules."""
+
+    def meddle(self) -> None:
+        torch.nn.modules.module.register_module_forward_hook(lambda module, given, answer: None)
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PUR-12",))
+class SkipsInitialisation(Founding):
+    """The constructor leaves torch.nn.init.kaiming_uniform_ doing nothing, to save time."""
+
+    def meddle(self) -> None:
+        TORCH.nn.init.kaiming_uniform_ = lambda tensor, *args, **options: tensor
+
+
+@mutant("GRU", "LSTMCell", dies_of=("PUR-12",))
+class TakesAnothersPlace(Founding):
+    """The constructor puts its class in the place of torch.nn.GRU."""
+
+    def meddle(self) -> None:
+        TORCH.nn.GRU = type(self)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rnnspec import patches, settings
 from rnnspec.axes import CELLS, MODES, cases, each
-from rnnspec.check import equals
+from rnnspec.check import equals, is_same
 from rnnspec.notation import is_cell
 
 INPUTS = "torch.nn.RNN, LSTM, GRU, Inputs: none is an output"
 OUTPUTS = "torch.nn.RNN, LSTM, GRU, Outputs: separate tensors; not documented"
+OTHERS = "torch.nn: not documented; other modules go on as before"
 
 DEEP = {"L": 2, "bidirectional": True}
 SIZES = each({}, DEEP, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35})
@@ -121,3 +123,63 @@ def test_networks_share_nothing(rnn, case):
     equals(first, kept, "output of the first call, after another network's")
     equals(rnn(case.input, case.state), kept, "output after another network's call")
     equals(other(other.case.input, other.case.state), theirs, "output of the other network")
+
+
+def _runs(rnn, case):
+    """Call by call, each after which torch must be as it was before it."""
+    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        with mode():
+            yield f"a call under {mode.__name__}", lambda: _called(rnn, _given(rnn, case))
+    if rnn.claims("grad"):
+        given = {name: part.requires_grad_() for name, part in _given(rnn, case).items()}
+        loss = sum(part.sum() for part in _called(rnn, given).values())
+        yield "backward", loss.backward
+
+
+@pytest.mark.clause(id="PUR-9", level="MUST", source=OTHERS)
+@cases([*MODES, *CELLS], [{}])
+@cases(MODES, each(DEEP))
+def test_a_call_leaves_the_settings(rnn, case):
+    """A call and its backward leave torch's settings as they are, with grad or without.
+
+    They are listed in `rnnspec.settings`: grad and inference mode, the default dtype and device, threads,
+    autocast, determinism, precision, backends, anomaly detection, printing, hooks of all modules.
+    """
+    rnn.module  # noqa: B018  # is built here
+    for which, run in _runs(rnn, case):
+        before = settings.read()
+        run()
+        is_same(settings.changed(before), [], f"what {which} has changed of torch's settings")
+
+
+@pytest.mark.clause(id="PUR-10", level="MUST", source=OTHERS)
+@cases([*MODES, *CELLS], [{}])
+@cases(MODES, each(DEEP))
+def test_a_call_leaves_the_functions(rnn, case):
+    """A call and its backward leave torch's own functions and classes as they are, with grad or without."""
+    rnn.module  # noqa: B018  # is built here
+    for which, run in _runs(rnn, case):
+        before = patches.changed()
+        run()
+        is_same(patches.named(patches.since(before)), [], f"what {which} has changed of torch's functions")
+
+
+@pytest.mark.clause(id="PUR-11", level="MUST", source=OTHERS)
+@cases([*MODES, *CELLS], [{}])
+@cases(MODES, each(DEEP))
+def test_building_leaves_the_settings(rnn, case):
+    """Constructing a network leaves torch's settings as they are."""
+    before = settings.read()
+    rnn.module  # noqa: B018  # is built here
+    is_same(settings.changed(before), [], "what the constructor has changed of torch's settings")
+
+
+@pytest.mark.clause(id="PUR-12", level="MUST", source=OTHERS)
+@cases([*MODES, *CELLS], [{}])
+@cases(MODES, each(DEEP))
+def test_building_leaves_the_functions(rnn, case):
+    """Constructing a network leaves torch's own functions and classes as they are."""
+    before = patches.changed()
+    rnn.module  # noqa: B018  # is built here
+    found = patches.named(patches.since(before))
+    is_same(found, [], "what the constructor has changed of torch's functions")
