@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..result import Row
-from .entry import DIFFER, OUTCOMES, RAISED
+from .entry import OUTCOMES, RAISED, difference
 
 SLACK = 3
 """A difference may be so many times larger or smaller than those that were seen."""
@@ -88,13 +88,9 @@ def _lasting(text: str) -> str:
 
 
 def _difference(row: Row) -> float | None:
-    """By how much it was off, where that is a number larger than 0."""
-    found = DIFFER.search(row.message)
-    try:
-        value = float(found[1]) if found else 0.0
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
+    """By how much it was off, where that is a number of which others are multiples."""
+    found = difference(row.message)
+    return found if found is not None and 0 < found < float("inf") else None
 
 
 def _where(row: Row) -> Where:
