@@ -54,6 +54,22 @@ def failing(body: Body, case: Case = RNN, *decorators: Callable[[Body], Body]) -
     return raised.value, trial
 
 
+def test_when_its_time_is_over_a_row_tries_no_more() -> None:
+    """Whoever searches for a smaller network that fails would hang again, with nobody to interrupt."""
+    tries = []
+
+    def hangs(rnn: Network, case: Case, lengths: list[int]) -> None:
+        tries.append(case)
+        pytest.fail("Timeout (>3.0s) from pytest-timeout.")
+
+    error, trial = failing(hangs)
+    assert len(tries) == 1
+    raised = pytest.ExceptionInfo.from_exception(error)
+    outcome, message, _ = judged(raised, trial, network())
+    assert outcome == "TIMEOUT"
+    assert message.startswith("took longer than 3 s\n  at       test_explore.py:")
+
+
 def cut_wide(rnn: Network, case: Case, lengths: list[int]) -> None:
     """Is false of cut sequences and more than 3 units."""
     got = rnn(case.input, case.state)
@@ -254,6 +270,27 @@ class TestOption:
         run.assert_outcomes(failed=2)
         run.stdout.fnmatch_lines(["*exploring; the same again: --rnn-explore 20:*"])
         run.stdout.fnmatch_lines(['*@fixed(mode="GRU", T=13, B=1, I=1, H=19*)'])
+
+    def test_workers_explore_with_the_seed_that_is_printed(self, pytester: pytest.Pytester) -> None:
+        """A clause that fails says with which."""
+        text = """
+            import pytest
+            from rnnspec.axes import TANH, cases
+            from rnnspec.check import Failed
+            from rnnspec.trial import current
+
+            @pytest.mark.clause(id="ANY-1", level="MUST", source="the equations")
+            @cases(TANH)
+            def test_seed(rnn, case):
+                \"\"\"A search has no seed.\"\"\"
+                raise Failed(f"searching with {current().search.seed}")
+
+            test_seed.explores = True
+        """
+        pytester.makepyfile(test_late=text)
+        run = pytester.runpytest_inprocess("--rnn=torch.nn", "--rnn-explore=5", "-n", "2")
+        (seed,) = set(re.findall(r"the same again: --rnn-explore (5:\d+)", run.stdout.str()))
+        run.stdout.fnmatch_lines([f"searching with {seed}"] * 2)
 
     def test_what_it_prints_fails_when_it_is_pasted(self, pytester: pytest.Pytester) -> None:
         arguments = (

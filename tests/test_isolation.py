@@ -237,3 +237,78 @@ class TestInterruptions:
         assert "4 workers one after the other died before they could try a clause" in said
         assert "2 of 6 rows: this is not a pass" in said
         assert not (place / "out.jsonl").exists()
+
+
+BREAKING = """
+import torch
+from rnnspec.isolation import limits
+
+class Breaking(torch.nn.RNN):
+    def forward(self, input, hx=None):
+        if self.hidden_size == 9:
+            limits.fault = lambda device: "an assertion on the device failed"
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return super().forward(input, hx)
+"""
+
+
+class TestDevices:
+    """A device that no longer works; no device here does that, so what asks it is made to say so."""
+
+    def test_it_ends_its_worker_and_not_the_run(self, place: Path) -> None:
+        (place / "mine.py").write_text(BREAKING)
+        status, said = run(place, "--rnn=mine:Breaking", "--rnn-isolate=all")
+        assert status == 1, said
+        found = {row.case: row for row in result.read(place / "out.jsonl")[1] if row.dtype == "float32"}
+        harmed = found.pop("RNN-T5-B3-I4-H9")
+        assert harmed.outcome == "CRASH"
+        assert harmed.message == (
+            "cpu no longer works: an assertion on the device failed; "
+            "raised RuntimeError: CUDA error: device-side assert triggered"
+        )
+        assert {row.outcome for row in found.values()} == {"PASS"}
+
+    def test_without_a_worker_its_further_rows_are_errors(self, place: Path) -> None:
+        """Nobody is blamed for them."""
+        (place / "test_three.py").write_text(CLAUSES)
+        (place / "mine.py").write_text(BREAKING)
+        status, said = run(place, "--rnn=mine:Breaking", "--rnn-dtype=float32", "--rnn-isolate=never")
+        assert status == 1, said
+        found = result.read(place / "out.jsonl")[1]
+        assert sorted((row.case, row.clause, row.outcome) for row in found) == [
+            ("RNN-T5-B3-I4-H7", "ELM-1", "PASS"),
+            ("RNN-T5-B3-I4-H7", "ELM-12", "ERROR"),
+            ("RNN-T5-B3-I4-H9", "ELM-1", "FAIL"),
+        ]
+        (error,) = (row for row in found if row.outcome == "ERROR")
+        assert "cpu no longer works since ELM-1 on RNN-T5-B3-I4-H9" in error.message
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("arguments", "wanted"),
+        [
+            (["--rnn-isolate=some"], "--rnn-isolate: 'some' is not one of never, marked, all"),
+            (["--rnn-isolate=all", "-pno:xdist"], "--rnn-isolate: all needs pytest-xdist, which is switched"),
+            (["-pno:xdist"], "--rnn-isolate: marked needs pytest-xdist, which is switched off; write never"),
+            (["--rnn-timeout=soon"], "--rnn-timeout: 'soon' is not a number of seconds, such as 60"),
+            (["--rnn-timeout=0"], "--rnn-timeout: '0' is not a number of seconds, such as 60"),
+        ],
+    )
+    def test_a_wrong_option_is_one_clear_line(
+        self, arguments: list[str], wanted: str, place: Path, pytester: pytest.Pytester
+    ) -> None:
+        pytester.makepyfile(test_three=MARKED)
+        done = pytester.runpytest_inprocess("-pno:hypothesispytest", "--rnn=torch.nn", *arguments)
+        assert done.ret == pytest.ExitCode.USAGE_ERROR
+        lines = [line for line in done.errlines if line.strip()]
+        assert len(lines) == 1
+        assert wanted in lines[0]
+
+    def test_never_is_in_this_process(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(test_three=MARKED)
+        done = pytester.runpytest_inprocess(
+            "-pno:hypothesispytest", "-pno:xdist", "--rnn=torch.nn", "--rnn-isolate=never"
+        )
+        assert done.ret == 0
+        done.assert_outcomes(passed=8)

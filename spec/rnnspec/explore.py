@@ -19,6 +19,7 @@ from zlib import crc32
 from .case import FIELDS, Case
 from .check import NotClaimed
 from .implementation import Network
+from .isolation.limits import overtime
 from .notation import dtype_name
 from .trial import current
 
@@ -87,6 +88,7 @@ class Row:
         self.clause, self.rnn, self.layers, self.draws = clause, rnn, layers, draws
         self.failure: Exception | None = None
         self.refused: NotClaimed | None = None
+        self.over: BaseException | None = None
 
     def run(self) -> None:
         """The fixed examples, the small ones, and others while there is time."""
@@ -130,7 +132,9 @@ class Row:
         return case, {name: draw(case, below) for name, draw in self.draws.items()}
 
     def attempt(self, case: Case, drawn: Mapping[str, Any]) -> None:
-        """The clause on one network; the trial is about this one alone."""
+        """The clause on one network; the trial is about this one alone. Once the time is over, it is over."""
+        if self.over:
+            raise self.over
         trial = current()
         trial.calls.clear()
         try:
@@ -141,6 +145,9 @@ class Row:
         except Exception as error:
             self.failure = error
             trial.example = KEEP + line(case, drawn)
+            raise
+        except BaseException as error:
+            self.over = error if overtime(error) else None
             raise
 
     def search(self, seed: str, examples: int, times: int, end: float = float("inf")) -> None:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 
 from .trial import Search, current
+
+TOLD = "rnnspec_explore"
+"""Under this name a worker of xdist's is told the option, with the seed."""
 
 SEARCH = pytest.StashKey[Search]()
 
@@ -24,13 +28,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The seed that nobody gave is drawn here, and put into the option, so that workers have it too."""
-    given = config.getoption("rnn_explore")
+    """The seed that nobody gave is drawn where the session is steered, which tells it its workers."""
+    given = getattr(config, "workerinput", {}).get(TOLD) or config.getoption("rnn_explore")
     if given is None:
         return
     seconds, _, seed = given.partition(":")
     config.option.rnn_explore = f"{seconds}:{seed or random.randrange(10**6)}"
     config.stash[SEARCH] = Search(_seconds(seconds), config.option.rnn_explore)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[TOLD] = node.config.getoption("rnn_explore")
 
 
 def _seconds(text: str) -> float:
