@@ -17,7 +17,7 @@ import torch
 
 from . import SPECIFICATION, __version__
 from .notation import DTYPES, MODES
-from .source import Source
+from .source import Source, shown
 
 LEVELS = ("MUST", "SHOULD", "MAY")
 OUTCOMES = ("PASS", "FAIL", "NOT CLAIMED", "KNOWN", "FIXED", "CRASH", "TIMEOUT", "ERROR")
@@ -113,7 +113,7 @@ def _header(source: Source, line: str) -> dict[str, Any]:
     if set(found) != {"header"} or not isinstance(head, dict):
         raise source.refused(1, "this is no header of a file of results")
     if type(head.get("rows")) is not int or head["rows"] < 0:
-        raise source.refused(1, f"rows = {head.get('rows')!r} is no number of rows")
+        raise source.refused(1, f"rows = {shown(head.get('rows'))} is no number of rows")
     return head
 
 
@@ -123,7 +123,7 @@ def _row(source: Source, number: int, line: str) -> Row:
         raise source.refused(number, f"{name} is {'missing' if name in KINDS else 'no key of a row'}")
     for name, (kind, valid) in KINDS.items():
         if not valid(found[name]):
-            raise source.refused(number, f"{name} = {found[name]!r} is not {kind}")
+            raise source.refused(number, f"{name} = {shown(found[name])} is not {kind}")
     return Row(**found)
 
 
@@ -131,6 +131,8 @@ def _object(source: Source, number: int, line: str) -> dict[str, Any]:
     """What a line says: JSON as it is defined, in which NaN is nothing and no key stands twice."""
     try:
         found = json.loads(line, parse_constant=_no_number, object_pairs_hook=_pairs)
+    except json.JSONDecodeError as error:
+        raise source.refused(number, f"this is not JSON: {error.msg}, column {error.colno}") from error
     except (ValueError, RecursionError) as error:
         raise source.refused(number, f"this is not JSON: {error}") from error
     if not isinstance(found, dict):

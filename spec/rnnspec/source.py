@@ -8,6 +8,12 @@ LONGEST = 300
 """So much of a reason is shown."""
 
 
+def shown(value: object) -> str:
+    """A value, cut off where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."
+
+
 class Refused(ValueError):
     """A file is not what it is taken for."""
 

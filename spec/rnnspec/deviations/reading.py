@@ -14,7 +14,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..catalogue import ids
-from ..source import Source
+from ..source import Source, shown
 from .entry import Entry
 
 if sys.version_info >= (3, 11):
@@ -36,18 +36,18 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def read(path: Path, shown: str | None = None, shipped: bool = False) -> tuple[Entry, ...]:
+def read(path: Path, called: str | None = None, shipped: bool = False) -> tuple[Entry, ...]:
     """The entries of a file, in their order.
 
     Args:
         path: the file.
-        shown: how messages call it; its path if it is left out.
+        called: how messages call it; its path if it is left out.
         shipped: a file of the package, which its tests hold against the schema.
 
     Raises:
         Refused: it cannot be read, or an entry of it is none.
     """
-    source = Listing(shown or str(path))
+    source = Listing(called or str(path))
     text = source.text(path)
     document = source.document(text)
     if not shipped:
@@ -143,7 +143,8 @@ def _explained(error: Any, document: Mapping[str, Any]) -> tuple[int | None, str
         return number, unknown, f"{unknown!r} is not one of {', '.join(error.schema['properties'])}"
     if key is None:
         return None, "deviation", "an entry begins with [[deviation]]"
-    return number, key, f"{key} = {document['deviation'][number][key]!r} is not {about[key]['description']}"
+    value = shown(document["deviation"][number][key])
+    return number, key, f"{key} = {value} is not {about[key]['description']}"
 
 
 def _at_odds(entry: Entry) -> Iterator[str]:
