@@ -155,9 +155,10 @@ def pytest_collection_modifyitems(
 ) -> Generator[None, object, object]:
     """Each clause gets its time; the marked ones are left out here, or are all that there is."""
     result = yield
-    for item in items:
-        if network_of(item) and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(_seconds(item), func_only=True))
+    if config.pluginmanager.hasplugin("timeout"):
+        for item in items:
+            if network_of(item) and not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(_seconds(item), func_only=True))
     if only_marked(config):
         items[:] = [item for item in items if marked(item)]
     elif how(config) != "never" and not config.option.collectonly:
