@@ -18,7 +18,7 @@ from rnnspec.deviations import Entry
 from rnnspec.implementation import Network
 from rnnspec.loading import load
 from rnnspec.notation import MODES
-from rnnspec.scopes import FURTHER, SLOW, Scope
+from rnnspec.scopes import FURTHER, ISOLATED, SLOW, Scope
 
 CLAUSES = '''
 import pytest
@@ -178,6 +178,10 @@ class TestTheSpecification:
     def test_smoke_is_part_of_core(self) -> None:
         for clause in every():
             assert set(smoke(clause)) <= set(core(clause)), clause
+
+    def test_smoke_isolates_nothing(self) -> None:
+        """A worker for it would take longer than all of smoke."""
+        assert {str(clause) for clause in every() if clause.markers("isolated")} == ISOLATED
 
     def test_a_recording_belongs_to_core(self) -> None:
         """In core a recording of a case that only full tries would be nobody's."""

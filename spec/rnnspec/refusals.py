@@ -41,6 +41,11 @@ def three(case: Case) -> PackedSequence:
     return pack_padded_sequence(case.input, torch.tensor([5, 3, 1]))
 
 
+def even(case: Case) -> PackedSequence:
+    """The input, packed as sequences that all have its steps."""
+    return pack_padded_sequence(case.input, torch.tensor([case.T] * case.B))
+
+
 def others(size: int) -> list[int]:
     """One less, one more, twice as many, one and none."""
     return sorted({size - 1, size + 1, 2 * size, 1, 0} - {size})

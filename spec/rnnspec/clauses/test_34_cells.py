@@ -8,11 +8,14 @@ import torch
 from rnnspec.axes import CELLS, cases, each
 from rnnspec.bound import pinned, predicted, propagated
 from rnnspec.check import NotClaimed, agrees, equals, has_shape, is_same, rejects
+from rnnspec.refusals import refuses
 
 EQUATIONS = "torch.nn.RNNCell, GRUCell, LSTMCell, equations"
 SHAPE = "torch.nn.RNNCell, GRUCell, LSTMCell, Inputs and Shape"
 
 SIZES = each({}, {"T": 3, "B": 35, "I": 6, "H": 37})
+SQUARE = each({"H": 3, "dtype": torch.float32})
+"""Three units, of which no four gates can be cut; in one dtype, for it ends torch's process."""
 
 
 @pytest.mark.clause(id="CEL-1", level="MUST", source=EQUATIONS)
@@ -160,6 +163,40 @@ def test_other_sizes_of_the_state(rnn, case):
         mixed = rnn.packed((*state[:k], part[0], *state[k + 1 :]))
         rejects(lambda s=mixed: rnn.raw(x, s), f"{name} without a batch axis")
     rejects(lambda: rnn.raw(x[:1], rnn.packed(state)), f"one row of input, {case.B} of the state", wrong)
+
+
+@pytest.mark.clause(id="CEL-10", level="SHOULD", source=SHAPE)
+@pytest.mark.isolated("gates are read that chunking along a wrong axis does not give")
+@pytest.mark.needs("hx", "unbatched")
+@cases(CELLS, SQUARE)
+@cases(CELLS, each({"H": 1}, {"H": 2}, {"H": 5}, {"H": 9}, {"H": 34}), scope="full")
+def test_square_h(rnn, case):
+    """For an unbatched input a cell refuses an h of as many rows as units, with a c like it or of one row."""
+    x, state = case.input[0, 0], _rows(case.state, 0)
+    square = tuple(part.expand(case.H, case.H) for part in state)
+    for other in dict.fromkeys([square, (square[0], *state[1:])]):
+        shapes = " and ".join(str(tuple(part.shape)) for part in other)
+        refuses(rnn, f"unbatched input, states of shape {shapes}", x, rnn.packed(other))
+
+
+@pytest.mark.clause(id="CEL-11", level="SHOULD", source=SHAPE)
+@pytest.mark.isolated("gates are read that chunking along a wrong axis does not give")
+@pytest.mark.needs("hx", "unbatched")
+@cases(CELLS[3:], SQUARE)
+def test_stack_of_square_states(rnn, case):
+    """For an unbatched input an LSTMCell refuses one tensor (2, H, H) for h and c."""
+    stack = torch.stack([part.expand(case.H, case.H) for part in _rows(case.state, 0)])
+    refuses(rnn, f"unbatched input, one tensor of shape {tuple(stack.shape)}", case.input[0, 0], stack)
+
+
+@pytest.mark.clause(id="CEL-12", level="SHOULD", source=SHAPE)
+@pytest.mark.needs("hx", "unbatched")
+@cases(CELLS[3:], each({}, {"H": 3}))
+def test_square_c(rnn, case):
+    """For an unbatched input an LSTMCell refuses a c of as many rows as units beside an h of one row."""
+    h, c = _rows(case.state, 0)
+    what = f"unbatched input, c of shape {(case.H, case.H)}"
+    refuses(rnn, what, case.input[0, 0], (h, c.expand(case.H, case.H)))
 
 
 @pytest.mark.clause(id="CEL-7", level="SHOULD", source="torch.nn.RNNCell, nonlinearity: tanh or relu")

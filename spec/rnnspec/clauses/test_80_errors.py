@@ -117,18 +117,19 @@ def test_state_of_an_unbatched_cell(rnn, case):
 @pytest.mark.needs("hx", "packed")
 @cases(LSTMS, NETWORKS)
 def test_sizes_of_a_packed_lstm(rnn, case):
-    """A packed LSTM refuses data of another feature size, and states of another number of rows or columns.
+    """A packed LSTM refuses data of another feature size, and states of another number of layers, rows or
+    columns.
 
-    Sequences of unequal lengths and the right number of layers are tried; for a c_0 that could be spread see
-    ERR-23.
+    Sequences of unequal lengths are tried, of equal ones by ERR-33 to ERR-35. For surplus layers of h_0 see
+    ERR-31, for missing ones of c_0 ERR-32; for a c_0 that has more layers or could be spread see ERR-23.
     """
     packed = three(case)
     for size in others(case.I):
         other = packed._replace(data=resized(packed.data, 1, size))
         refuses(rnn, f"packed data of {size} features", other, case.state)
-    for what, state in of_other_sizes(case.state, (1, 2)):
+    for what, state in of_other_sizes(case.state, (0, 1, 2)):
         spread = 1 in state[1].shape[1:] and state[0].shape == case.h_0.shape
-        if not spread:
+        if not spread and len(state[0]) <= len(state[1]) <= max(len(state[0]), len(case.c_0)):
             refuses(rnn, f"packed input, {what}", packed, state)
 
 
