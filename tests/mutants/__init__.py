@@ -20,6 +20,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     limits,
     modes,
     packed,
+    packed_sizes,
     parameters,
     persistence,
     precision,

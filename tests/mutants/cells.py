@@ -211,6 +211,65 @@ class StateCut(plain.Cell):
         return super().forward(input, self.returned_state(cut))
 
 
+@mutant(*CELLS, dies_of=("CEL-10",))
+class SquareStateIsABatch(plain.Cell):
+    """For unbatched input a state of as many rows as units is that of so many rows of the same input."""
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        if hx is None or input.dim() != 1:
+            return super().forward(input, hx)
+        parts = hx if isinstance(hx, tuple) else (hx,)
+        square = {tuple(s.shape) for s in parts} == {(self.hidden_size, self.hidden_size)}
+        return super().forward(input.expand(self.hidden_size, -1) if square else input, hx)
+
+
+@mutant("LSTMCell", dies_of=("CEL-11",))
+class StackIsAPair(plain.LSTMCell):
+    """One tensor is taken apart into h and c, of which unbatched input takes the first rows."""
+
+    def given_state(self, hx: Any) -> State:
+        if isinstance(hx, Tensor) and hx.dim() == 3:
+            hx = (hx[0, 0], hx[1, 0])
+        return super().given_state(hx)
+
+
+@mutant("LSTMCell", dies_of=("CEL-11",))
+class StackIsFlattened(plain.LSTMCell):
+    """Of one tensor of any shape the first numbers are h and the next c."""
+
+    def given_state(self, hx: Any) -> State:
+        if isinstance(hx, Tensor):
+            hx = (*hx.flatten()[: 2 * self.hidden_size].split(self.hidden_size),)
+        return super().given_state(hx)
+
+
+class OwnC(plain.LSTMCell):
+    """An h of one row and a c of several are given to unbatched input."""
+
+    def given_state(self, hx: Any) -> State:
+        h, c = super().given_state(hx)
+        return (h, self.single(c)) if (h.dim(), c.dim()) == (1, 2) else (h, c)
+
+    def single(self, c: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+@mutant("LSTMCell", dies_of=("CEL-12", "ERR-12"))
+class FirstRowOfC(OwnC):
+    """Of a batched c unbatched input takes the first row."""
+
+    def single(self, c: Tensor) -> Tensor:
+        return c[0]
+
+
+@mutant("LSTMCell", dies_of=("CEL-12",))
+class DiagonalOfC(OwnC):
+    """Of a square c unbatched input takes the diagonal."""
+
+    def single(self, c: Tensor) -> Tensor:
+        return c.diagonal() if c.shape[0] == c.shape[1] else c
+
+
 @mutant("RNNCell", dies_of=("CEL-7",))
 class TanhByDefault(plain.RNNCell):
     """Any nonlinearity but 'relu' is tanh."""

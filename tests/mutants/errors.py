@@ -201,7 +201,7 @@ class Unpacking(plain.LSTM):
         return h, c
 
 
-@mutant("LSTM", dies_of=("ERR-7",))
+@mutant("LSTM", dies_of=("ERR-7", "ERR-33"))
 class PackedDataCut(Unpacking):
     """Surplus features of packed data are ignored."""
 
@@ -217,7 +217,7 @@ class PackedRowsOfCCut(Unpacking):
         return h, c[:, : int(input.batch_sizes[0])]
 
 
-@mutant("LSTM", dies_of=("ERR-7",))
+@mutant("LSTM", dies_of=("ERR-7", "ERR-34"))
 class PackedColumnsCut(Unpacking):
     """Surplus columns of the states of packed input are ignored."""
 
@@ -239,6 +239,15 @@ class PackedLayersOfCCut(Unpacking):
 
     def pair_fitting(self, input: PackedSequence, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         return h, c[: len(self.places())]
+
+
+@mutant("LSTM", dies_of=("ERR-7",))
+class OnlyLayersOfBothCut(Unpacking):
+    """Surplus layers of both states of packed input are ignored, where they are as many."""
+
+    def pair_fitting(self, input: PackedSequence, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        layers = len(self.places())
+        return (h[:layers], c[:layers]) if len(h) == len(c) else (h, c)
 
 
 @mutant(*LAYERS, dies_of=("ERR-22",))
@@ -278,7 +287,7 @@ class UnbatchedColumnsCut(Lenient):
         return self.returned_state(tuple(s[..., : self.hidden_size] for s in self.given_state(hx)))
 
 
-@mutant("RNNCell", "LSTMCell", dies_of=("ERR-12",))
+@mutant("RNNCell", "LSTMCell", dies_of=("ERR-12", "CEL-10"))
 class FirstRowOfTheState(Lenient):
     """For an unbatched input the first row of a batched state is taken."""
 

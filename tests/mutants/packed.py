@@ -49,7 +49,15 @@ class Packs(plain.Layers):
         padding_value: float = 0.0,
         total_length: int | None = None,
     ) -> tuple[Tensor, Tensor]:
+        self.check_packed(sequence)
         return torchs.pad_packed_sequence(sequence, batch_first, padding_value, total_length)
+
+    def check_packed(self, sequence: PackedSequence) -> None:
+        sizes = sequence.batch_sizes.tolist()
+        if not sizes or sizes != sorted(sizes, reverse=True) or sizes[-1] < 0:
+            raise RuntimeError(f"batch_sizes must be positive and not increase, got {sizes}")
+        if sum(sizes) != len(sequence.data):
+            raise RuntimeError(f"batch_sizes {sizes} for {len(sequence.data)} rows")
 
     def pad_sequence(
         self,
