@@ -73,7 +73,8 @@ def _handler(number: int) -> Setting:
         if threading.current_thread() is threading.main_thread():
             signal.signal(number, handler)
 
-    return Setting(f"signal {number}", partial(signal.getsignal, number), write)
+    read = getattr(signal.getsignal, "__wrapped__", signal.getsignal)  # without a look-up of its name
+    return Setting(f"signal {number}", partial(read, number), write)
 
 
 PROCESS = (
@@ -99,10 +100,16 @@ def _generators() -> list[torch.Generator]:
     return found
 
 
+_around: Patches | None = None
+"""What stood in torch before the first row that was not torch's own, and what is in force."""
+
+
 @contextmanager
 def kept(own: Patches | None = None) -> Iterator[None]:
     """Afterwards all is as before; meanwhile an implementation's own patches are in force."""
-    around = patches.changed()
+    global _around
+    around = patches.changed() if _around is None else _around
+    _around = {**around, **(own or {})}
     states = [(generator, generator.get_state()) for generator in _generators()]
     torchs, process = settings.read(), settings.read(PROCESS)
     patches.put(own or {})
@@ -111,6 +118,7 @@ def kept(own: Patches | None = None) -> Iterator[None]:
     finally:
         patches.taken_off()
         patches.put(around)
+        _around = around
         settings.write(torchs)
         settings.write(process, PROCESS)
         for generator, state in states:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,44 +47,58 @@ Patches = Mapping[tuple[str, str], Any]
 """What stands under a name of a namespace: ("torch.nn", "LSTM")."""
 
 
-class Namespace(NamedTuple):
-    """A module or class: its names as they are, and as they were."""
+LOADED = {
+    ("torch", "manual_seed"),
+    ("torch.nn.Module", "__init__"),
+    ("torch.nn.Module", "__setstate__"),
+}
+"""What torch itself replaces when it loads its compiler."""
 
-    owner: Any
-    now: Mapping[str, Any]
-    before: dict[str, Any]
+HOME = str(Path(torch.__file__).parent)
+
+
+class Namespace:
+    """A module or class: its functions and classes as they are, and as they were."""
+
+    def __init__(self, said: str, owner: Any) -> None:
+        self.said, self.owner, self.now = said, owner, vars(owner)
+        self.before = dict(self._before())
+        self._pick = itemgetter(*self.before)
+        self._values = self._pick(self.now)
+
+    def _before(self) -> Iterator[tuple[str, Any]]:
+        """What is public and can be called, but for torch.Storage, which follows the default dtype."""
+        for name, value in self.now.items():
+            if callable(value) and not name.startswith("_") and name != "Storage":
+                yield name, value
 
     def is_as_before(self) -> bool:
         try:
-            return self.now == self.before  # by identity, and in C
-        except Exception:  # something new refuses to be compared
+            return bool(self._pick(self.now) == self._values)  # by identity, and in C
+        except Exception:  # a name is gone, or something new refuses to be compared
             return False
 
-    def changes(self) -> Iterator[str]:
-        """The names under which something else stands now."""
-        for name in [*self.before, *(self.now.keys() - self.before.keys())]:
+    def changes(self) -> Iterator[tuple[str, Any]]:
+        """The names under which something else stands now, and what that is."""
+        for name in self._names():
             old, new = self.before.get(name, GONE), self.now.get(name, GONE)
             if old is new:
                 continue
-            if not self._is_torchs_own(name, old):
-                yield name
-            elif new is GONE:
-                del self.before[name]
+            if self._is_torchs_own(name, old, new):
+                self._accept(name, new)
             else:
-                self.before[name] = new
+                yield name, new
 
-    def _is_torchs_own(self, name: str, old: Any) -> bool:
-        """Torch has loaded a part of itself, or keeps a state; torch.Storage follows the default dtype."""
-        if old is GONE:
-            return self._is_new(name)
-        return (name.startswith("_") and not _is_code(old)) or name == "Storage"
+    def _names(self) -> list[str]:
+        return [*self.before]
 
-    def _is_new(self, name: str) -> bool:
-        """It hides nothing of torch's."""
-        if isinstance(self.owner, type):
-            inherited = any(name in vars(base) for base in self.owner.__mro__[1:])
-            return not inherited or not _is_code(self.now[name])
-        return not hasattr(getattr(self.owner, "vf", None), name)  # torch._VF lends what it has not itself
+    def _is_torchs_own(self, name: str, old: Any, new: Any) -> bool:
+        code = getattr(new, "__code__", None)
+        return (self.said, name) in LOADED and code is not None and code.co_filename.startswith(HOME)
+
+    def _accept(self, name: str, new: Any) -> None:
+        self.before[name] = new
+        self._values = tuple(self.before.values())
 
     def put(self, name: str, value: Any) -> None:
         if value is not GONE:
@@ -93,12 +107,47 @@ class Namespace(NamedTuple):
             delattr(self.owner, name)
 
 
+class Inheriting(Namespace):
+    """A class, or a module that lends what it has not itself: what is added may hide what was inherited."""
+
+    def _before(self) -> Iterator[tuple[str, Any]]:
+        yield from self.now.items()
+
+    def is_as_before(self) -> bool:
+        try:
+            return bool(self.now == self.before)
+        except Exception:  # something new refuses to be compared
+            return False
+
+    def _names(self) -> list[str]:
+        return [*self.before, *(self.now.keys() - self.before.keys())]
+
+    def _is_torchs_own(self, name: str, old: Any, new: Any) -> bool:
+        """A state that is kept there, or a name that hides nothing."""
+        if old is GONE and not self._hides(name):
+            return True
+        is_state = name.startswith("_") and not _is_code(new if old is GONE else old)
+        return is_state or super()._is_torchs_own(name, old, new)
+
+    def _hides(self, name: str) -> bool:
+        if isinstance(self.owner, type):
+            return any(name in vars(base) for base in self.owner.__mro__[1:])
+        return hasattr(self.owner.vf, name)
+
+    def _accept(self, name: str, new: Any) -> None:
+        if new is GONE:
+            del self.before[name]
+        else:
+            self.before[name] = new
+
+
 def _is_code(value: Any) -> bool:
     return callable(value) or hasattr(type(value), "__get__")
 
 
 _TORCH = {
-    said: Namespace(owner, now, dict(now)) for said, owner in NAMESPACES.items() for now in (vars(owner),)
+    said: (Inheriting if isinstance(owner, type) or hasattr(owner, "vf") else Namespace)(said, owner)
+    for said, owner in NAMESPACES.items()
 }
 
 
@@ -125,10 +174,10 @@ def kit_is_unharmed() -> bool:
 def changed() -> Patches:
     """What is not torch's own."""
     return {
-        (said, name): space.now.get(name, GONE)
+        (said, name): new
         for said, space in _TORCH.items()
         if not space.is_as_before()
-        for name in space.changes()
+        for name, new in space.changes()
     }
 
 
