@@ -137,6 +137,9 @@ def rows(pytester: pytest.Pytester, *names: str, of: str = "torch.nn") -> list[d
     return [vars(row) | {"seconds": 0} for row in found if row.implementation == of]
 
 
+TORCH: Any = torch
+"""For writing on."""
+
 ALONE: list[dict[str, Any]] = []
 
 
@@ -243,8 +246,8 @@ class TestKept:
     def test_what_is_added_stays_but_for_what_hides(self) -> None:
         """Torch loads parts of itself when they are needed."""
         with kept():
-            torch.something_new = 1  # type: ignore[attr-defined]
-            torch.Tensor.exp = torch.Tensor.log  # type: ignore[method-assign]
+            TORCH.something_new = 1
+            TORCH.Tensor.exp = torch.Tensor.log
         assert vars(torch).pop("something_new") == 1
         assert "exp" not in vars(torch.Tensor)
 
@@ -253,7 +256,7 @@ class TestKept:
         monkeypatch.setattr(torch, "mm", torch.mul)
         monkeypatch.setattr(keeping, "_around", None)
         with kept():
-            torch.mm = torch.add
+            TORCH.mm = torch.add
             assert pristine(lambda: torch.mm)() is not torch.add
         assert torch.mm is torch.mul
 
@@ -262,7 +265,7 @@ class TestKept:
         with kept(own):
             with kept():
                 assert torch.mm is torch.mul
-                torch.mm = torch.add
+                TORCH.mm = torch.add
             assert torch.mm is torch.mul
         assert torch.mm is not torch.mul
 
