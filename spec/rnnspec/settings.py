@@ -76,12 +76,12 @@ def _set_deterministic(values: tuple[bool, bool]) -> None:
 
 
 def _hooks() -> tuple[Any, ...]:
-    """What is registered for all modules."""
-    return tuple([tuple(table.items()) for table in _TABLES])
+    """What is registered for all modules; nearly always nothing."""
+    return tuple([tuple(table.items()) for table in _TABLES]) if any(_TABLES) else ()
 
 
 def _set_hooks(kept: Iterable[Iterable[tuple[Any, Any]]]) -> None:
-    for table, items in zip(_TABLES, kept, strict=True):
+    for table, items in zip(_TABLES, kept or [()] * len(_TABLES), strict=True):
         table.clear()
         table.update(items)
 
