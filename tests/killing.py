@@ -5,14 +5,12 @@ The functions, networks and verdicts are those of a real run; a clause is left a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import pytest
 import torch
-from torch import Tensor
 
-from rnnspec import catalogue, check, recording
+from rnnspec import bare, catalogue
 from rnnspec.blame import judged
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause
@@ -25,21 +23,6 @@ from rnnspec.trial import Search, trying
 
 CPU = torch.device("cpu")
 LISTED = load()
-
-
-class Kept:
-    """The fixture `recorded` for reading: what is in `snapshots/`, without syrupy."""
-
-    def __init__(self, clause: str, case: Case) -> None:
-        self.clause, self.case = clause, case
-
-    def read(self, clause: str, mode: str, key: str) -> recording.Entry:
-        return recording.load(recording.location(clause, mode))[key]
-
-    def agrees(self, result: Mapping[str, Tensor], within: Mapping[str, Any], **_: Any) -> None:
-        wanted = self.read(self.clause, self.case.mode, str(self.case)).result
-        for name, value in wanted.items():
-            check.agrees(result[name].double(), value.double(), within[name], name)
 
 
 def smallest(cases: list[Case]) -> list[Case]:
@@ -82,19 +65,9 @@ def outcome(clause: Clause, network: Network) -> str:
     """PASS, FAIL, NOT CLAIMED or ERROR, as the plugin would say; KNOWN where it is listed."""
     with kept(network.implementation.changes.patches), trying(Search(shrinks=False)) as trial:
         try:
-            network.needs(*(claim for marker in clause.markers("needs") for claim in marker.args))
-            clause.function(**_arguments(clause, network))
+            bare.call(clause, network)
         except (Exception, pytest.skip.Exception) as error:
             info: pytest.ExceptionInfo[BaseException] = pytest.ExceptionInfo.from_exception(error)
             listed = LISTED.of(str(clause), network)
             return judged(info, trial, network).considering(listed, network.implementation.name).outcome
     return "PASS"
-
-
-def _arguments(clause: Clause, network: Network) -> dict[str, Any]:
-    fixtures = {
-        "rnn": network,
-        "case": network.case,
-        "recorded": Kept(str(clause), network.case),
-    }
-    return {name: fixtures[name] for name in clause.fixtures}

@@ -16,7 +16,12 @@ from rnnspec import ragged
 from rnnspec.case import Case
 from rnnspec.check import equals, has_dtype, has_shape, rejects
 from rnnspec.implementation import Network
+from rnnspec.loading import load
+from rnnspec.notation import MODES, is_cell
 from rnnspec.refusals import resized, three
+from rnnspec.reproduce.chain import taken_apart
+from rnnspec.reproduce.form import documented
+from rnnspec.trial import Call
 
 
 class Halves(nn.GRU):
@@ -125,8 +130,15 @@ def batch_sizes_that_cannot_be_are_refused(rnn: Network) -> None:
     rejects(lambda: rnn.raw(made), "batch_sizes (3, 3, 3, 3)")
 
 
+def steps_are_as_long_as_the_whole(rnn: Network) -> None:
+    """What is compared is a concatenation of results, and what is wanted is wrong as well."""
+    whole = rnn(rnn.case.input)
+    equals(torch.cat([rnn(rnn.case.input[t : t + 1]).output for t in range(5)]), whole.output)
+
+
 SHOWN: list[tuple[str, Case, Body, str]] = [
     ("Shifted", Case("LSTM"), output_has_its_shape, "output: got (4, 3, 7), wanted (5, 3, 7)\n"),
+    ("Shifted", Case("LSTM"), steps_are_as_long_as_the_whole, "output: got (0, 3, 7), wanted (1, 3, 7)\n"),
     ("Halves", Case("GRU"), h_n_has_its_dtype, "h_n: got torch.float16, wanted torch.float32\n"),
     ("ForgetsH", Case("GRU"), can_be_called, "other parts than torch's\n"),
     ("ForgetsC", Case("LSTM"), can_be_called, "other parts than torch's\n"),
@@ -176,3 +188,20 @@ def test_what_is_accepted_by_others_is_not_shown() -> None:
     lines = failure.lines()
     assert any(line.startswith("# The clause looks at more") for line in lines)
     assert execute(lines).code == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("options", [{}, {"L": 2, "bidirectional": True}, {"batch_first": True}, {"P": 3}])
+def test_the_shapes_are_torchs(mode: str, options: dict[str, Any]) -> None:
+    """Of a batch, of none, and packed."""
+    case = Case(mode) if is_cell(mode) else Case(mode, **options)
+    if case.P and mode != "LSTM":
+        return
+    rnn = Network(load("torch.nn"), case, torch.device("cpu"))
+    x = case.input[0] if is_cell(mode) else case.input
+    given: list[Any] = [x, x[..., 1, :]]
+    given += [] if is_cell(mode) else [ragged.packed(case.input, [2, 5, 3]), three(case)]
+    for one in given:
+        call = Call(rnn, one, None, rnn.raw(one))
+        for part in taken_apart(call, 0)[2]:
+            assert documented(call, part) == tuple(part.value.shape), part.text

@@ -43,6 +43,45 @@ def deviations(
     typer.echo(text.rstrip("\n"))
 
 
+@app.command()
+def reproduce(
+    clause: Annotated[str, typer.Argument(metavar="CLAUSE", help="Its id, such as LSTM-1.")],
+    case: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The case, such as LSTM-T5-B3-I4-H7; else the first that fails."),
+    ] = None,
+    rnn: Annotated[
+        str, typer.Option(metavar="NAME", help="The implementation, as pytest --rnn takes it.")
+    ] = "torch.nn",
+    dtype: Annotated[
+        str | None, typer.Option(metavar="DTYPE", help="Else each that the clause is tried in.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="What a case may take.")] = 300.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else to stdout.")
+    ] = None,
+) -> None:
+    """Write a script that needs only torch, and the class under test, and exits with 1 where a clause fails.
+
+    Exits with 1 where the clause passes, with 2 where there is no such clause or case, and with 3 where the
+    script shows the calls only.
+    """
+    from .reproduce import command
+
+    try:
+        found = command.reproduced(command.asked(clause, case, rnn, dtype, device, timeout))
+        if found.text and output:
+            output.write_text(found.text, "utf-8")
+    except (command.Unusable, OSError) as error:
+        typer.echo(f"rnnspec: {error}", err=True)
+        raise typer.Exit(2) from error
+    if found.text and not output:
+        typer.echo(found.text.rstrip("\n"))
+    typer.echo(f"rnnspec: {found.said}", err=True)
+    raise typer.Exit(found.status)
+
+
 @contextmanager
 def _refused() -> Iterator[None]:
     """What cannot be read is said in a line, with status 2."""

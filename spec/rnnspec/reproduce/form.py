@@ -15,9 +15,6 @@ from .chain import of_result, taken_apart
 from .matching import Known
 from .steps import Step
 
-NAMES = {"h": "h_n", "c": "c_n", "h'": "h_n", "c'": "c_n"}
-"""What the clauses about cells call the parts of a result."""
-
 
 class Misshapen(NamedTuple):
     """A part of a result with another shape or dtype: of which call, which part, and what it must have."""
@@ -43,32 +40,32 @@ class Unrefused(NamedTuple):
 
 
 def misshapen(calls: Sequence[Call], form: Form) -> Misshapen | None:
-    """The last of the parts of that name that have this shape or dtype."""
-    name = NAMES.get(form.what, form.what)
+    """The last part of a result whose shape, or dtype, is not what that call must give."""
     for n in reversed(range(len(calls))):
         for part in taken_apart(calls[n], n)[2]:
-            if name not in (of_result(part), "output" if is_cell(calls[n].network.case.mode) else ""):
-                continue
-            for got, wanted in seen(calls[n], part, form):
-                if got == (part.value.dtype if isinstance(got, torch.dtype) else tuple(part.value.shape)):
-                    return Misshapen(n, part, wanted)
+            if isinstance(form.wanted, torch.dtype):
+                own = calls[n].network.case.dtype
+                if part.value.dtype == form.got and form.wanted == own:
+                    return Misshapen(n, part, own)
+            elif tuple(part.value.shape) != (wanted := documented(calls[n], part)):
+                return Misshapen(n, part, wanted)
     return None
 
 
-def seen(call: Call, part: Known, form: Form) -> Iterator[tuple[Any, Any]]:
-    """What the clause saw, and wanted, as the call itself returns it: in its layout, of one step, packed."""
-    yield form.got, form.wanted
-    if isinstance(form.got, torch.dtype):
-        return
-    got, wanted = form.got, form.wanted
-    output, case = of_result(part) == "output", call.network.case
+def documented(call: Call, part: Known) -> tuple[int, ...]:
+    """The shape of a part of the result, from that of the input: of a batch or none, padded or packed."""
+    case, name = call.network.case, of_result(part)
+    width = case.H if name == "c_n" else case.width
+    if isinstance(call.x, PackedSequence):
+        before: tuple[int, ...] = (len(call.x.data),)
+        batch: tuple[int, ...] = (int(call.x.batch_sizes[0]),)
+    else:
+        before = tuple(call.x.shape[:-1])
+        first = case.batch_first or is_cell(case.mode)
+        batch = before[:1] if first and len(before) > (not is_cell(case.mode)) else before[1:]
     if is_cell(case.mode):
-        yield got[1:], wanted[1:]
-    elif output and isinstance(call.x, PackedSequence) and got[-1:] != wanted[-1:]:
-        rows = (len(part.value),)
-        yield rows + got[-1:], rows + wanted[-1:]
-    elif output and case.batch_first:
-        yield (*got[1::-1], *got[2:]), (*wanted[1::-1], *wanted[2:])
+        return (*before, width)
+    return (*before, case.D * width) if name == "output" else (case.L * case.D, *batch, width)
 
 
 def compared(found: Misshapen) -> list[str]:

@@ -24,8 +24,13 @@ CHANGED = "# The clause also changes the network's parameters between its calls:
 LEFT_OUT = "# some calls of the clause that do not lead here are left out"
 
 
-def script(network: Network, calls: Sequence[Call], evidence: Evidence | Form | Accepted | None) -> list[str]:
-    """The lines of the script.
+def script(
+    network: Network,
+    calls: Sequence[Call],
+    evidence: Evidence | Form | Accepted | None,
+    loaded: bool = False,
+) -> list[str]:
+    """The lines of the script, in which a network that is not called is built, and its weights are `loaded`.
 
     They exit with 1 where the result deviates, and say so in a comment where they cannot show it.
     """
@@ -33,7 +38,7 @@ def script(network: Network, calls: Sequence[Call], evidence: Evidence | Form | 
     ends = (deviation.calls if deviation else []) or list(range(len(calls)))[-1:]
     for kept in choices(calls, ends):
         with suppress(TooLong):
-            return Script(network, calls, kept).written(deviation)
+            return Script(network, calls, kept, loaded).written(deviation)
     return [*Script(network, [], []).written(None)[:-1], TOO_LONG]
 
 
@@ -49,8 +54,11 @@ def found(calls: Sequence[Call], evidence: Evidence | Form | Accepted | None) ->
 class Script:
     """The text in the making, for the calls that are kept."""
 
-    def __init__(self, network: Network, calls: Sequence[Call], kept: list[int]) -> None:
+    def __init__(
+        self, network: Network, calls: Sequence[Call], kept: list[int], loaded: bool = False
+    ) -> None:
         self.calls, self.kept = calls, kept
+        self.loaded = loaded or bool(kept)
         used = [network.case, *(calls[n].network.case for n in kept)]
         self.cases = [*used, *(case.but(seed=case.seed + 1) for case in used)]
         self.names = Names(self.cases)
@@ -93,7 +101,7 @@ class Script:
         words = "".join(f", {word}={value!r}" for word, value in case.options.items())
         plain = network.device.type == "cpu" and case.dtype == torch.float32
         to = "" if plain else moved_to(network, case.dtype)
-        weights = self.weights(name, network) if self.kept else ""
+        weights = self.weights(name, network) if self.loaded else ""
         self.built.append(f"{name} = {self.cls(network)}({case.I}, {case.H}{words}){to}")
         self.built += [f"{name}.load_state_dict({weights})"] if weights else []
         self.networks[id(network)] = name, weights
