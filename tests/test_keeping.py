@@ -259,7 +259,6 @@ class TestKept:
     def test_what_stood_there_before_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Somebody's own tests may have replaced a function of torch."""
         monkeypatch.setattr(torch, "mm", torch.mul)
-        monkeypatch.setattr(keeping, "_around", None)
         with kept():
             TORCH.mm = torch.add
             assert pristine(lambda: torch.mm)() is not torch.add

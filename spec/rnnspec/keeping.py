@@ -100,16 +100,13 @@ def _generators() -> list[torch.Generator]:
     return found
 
 
-_around: Patches | None = None
-"""What stood in torch before the first row that was not torch's own, and what is in force."""
-
-
 @contextmanager
-def kept(own: Patches | None = None) -> Iterator[None]:
-    """Afterwards all is as before; meanwhile an implementation's own patches are in force."""
-    global _around
-    around = patches.changed() if _around is None else _around
-    _around = {**around, **(own or {})}
+def kept(own: Patches | None = None, around: Patches | None = None) -> Iterator[None]:
+    """Afterwards all is as before; meanwhile an implementation's own patches are in force.
+
+    `around` is what stands in torch and is somebody else's; to look for it takes as long as all the rest.
+    """
+    around = patches.changed() if around is None else around
     states = [(generator, generator.get_state()) for generator in _generators()]
     torchs, process = settings.read(), settings.read(PROCESS)
     patches.put(own or {})
@@ -118,7 +115,6 @@ def kept(own: Patches | None = None) -> Iterator[None]:
     finally:
         patches.taken_off()
         patches.put(around)
-        _around = around
         settings.write(torchs)
         settings.write(process, PROCESS)
         for generator, state in states:

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, bound, options, scopes  # noqa: E402
+from . import axes, bound, options, patches, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .implementation import Network  # noqa: E402
@@ -42,6 +42,8 @@ MARKERS = (
 )
 
 TRIAL = pytest.StashKey[Any]()
+AROUND = pytest.StashKey[patches.Patches]()
+"""What stands in torch, and is not torch's own, before the first row."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -139,6 +141,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[AROUND] = patches.changed()
     run = session.config.stash[RUN]
     run.expected = sum(1 for item in session.items if network_of(item)) + left_out(session.config)
     run.whole = run.expected == run.all
@@ -174,7 +177,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     network = network_of(pyfuncitem)
     if network is None:
         return (yield)
-    with kept(network.implementation.changes.patches):
+    with kept(network.implementation.changes.patches, pyfuncitem.config.stash[AROUND]):
         return (yield)
 
 
