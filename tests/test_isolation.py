@@ -18,9 +18,8 @@ from test_plugin import CLAUSES
 
 TESTS = Path(__file__).parent
 
-MARKED = CLAUSES.replace(
-    "@pytest.mark.clause(id", '@pytest.mark.isolated("it may")\n@pytest.mark.clause(id', 1
-)
+MARK = '@pytest.mark.isolated("it may")\n@pytest.mark.clause(id'
+MARKED = CLAUSES.replace("@pytest.mark.clause(id", MARK, 1)
 """The first clause, which alone has the case in which the hostile do harm, is marked."""
 
 FATES = {
@@ -237,6 +236,60 @@ class TestInterruptions:
         assert "4 workers one after the other died before they could try a clause" in said
         assert "2 of 6 rows: this is not a pass" in said
         assert not (place / "out.jsonl").exists()
+
+
+SPOILING = """
+import ctypes
+import torch
+
+class Spoiling(torch.nn.RNN):
+    spoilt = False
+
+    def forward(self, input, hx=None):
+        output, h_n = super().forward(input, hx)
+        if self.hidden_size == 9 and Spoiling.spoilt:
+            ctypes.string_at(0)
+        if self.hidden_size == 7 and input.dtype == torch.float64:
+            Spoiling.spoilt = True
+            output = output + 1
+        return output, h_n
+"""
+"""Fails with H = 7 in float64, after which it crashes with H = 9: there it is right by itself."""
+
+
+class TestWhoIsToBlame:
+    def test_not_the_row_that_an_earlier_one_has_spoilt(self, place: Path) -> None:
+        (place / "test_three.py").write_text(CLAUSES.replace("@pytest.mark.clause(id", MARK))
+        (place / "mine.py").write_text(SPOILING)
+        order = "-ktest_step"
+        status, said = run(place, "--rnn=mine:Spoiling", order, "--rnn-dtype=float64", "--rnn-dtype=float32")
+        assert status == 1, said
+        found = {(row.case[-2:], row.dtype): row.outcome for row in result.read(place / "out.jsonl")[1]}
+        assert found == {
+            ("H7", "float64"): "FAIL",
+            ("H9", "float64"): "PASS",
+            ("H7", "float32"): "PASS",
+            ("H9", "float32"): "PASS",
+        }
+        assert "3 passed" in said.splitlines()[-1]
+
+    def test_the_row_before_where_a_worker_dies_between_two(self, place: Path) -> None:
+        """As of a thread that outlives its row; the other row is tried again."""
+        (place / "test_three.py").write_text(MARKED)
+        (place / "conftest.py").write_text(
+            "import os\nimport pytest\n"
+            "@pytest.hookimpl(wrapper=True, tryfirst=True)\n"
+            "def pytest_runtest_protocol(item):\n"
+            "    yield\n"
+            "    if 'float32' in item.nodeid and 'H9' in item.nodeid: os.abort()\n"
+            "    return True\n"
+        )
+        status, said = run(place, "--rnn=torch.nn:RNN", "--rnn-isolate=all")
+        assert status == 1, said
+        found = {(row.case, row.dtype): row for row in result.read(place / "out.jsonl")[1]}
+        crashed = found.pop(("RNN-T5-B3-I4-H9", "float32"))
+        assert crashed.message.startswith("died of SIGABRT after a clause")
+        assert {row.outcome for row in found.values()} == {"PASS"}
 
 
 BREAKING = """

@@ -20,7 +20,8 @@ from . import axes, bound, options, patches, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .implementation import Network  # noqa: E402
-from .isolation.plugin import left_out, only_marked, see_to_device  # noqa: E402
+from .isolation.asked import left_out, only_marked  # noqa: E402
+from .isolation.plugin import see_to_device  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
 from .keeping import kept  # noqa: E402
 from .notation import dtype_name  # noqa: E402
@@ -173,11 +174,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """What an implementation changes in the process is undone."""
+    """What an implementation changes in the process is undone; a warning is no result, however pytest is set."""
     network = network_of(pyfuncitem)
     if network is None:
         return (yield)
-    with kept(network.implementation.changes.patches, pyfuncitem.config.stash[AROUND]):
+    around = pyfuncitem.config.stash[AROUND]
+    with kept(network.implementation.changes.patches, around), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return (yield)
 
 

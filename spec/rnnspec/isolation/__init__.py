@@ -6,6 +6,8 @@
 faulthandler ends the process some seconds later.
 
     plugin      the hooks
+    asked       the options, and what a worker is told
+    controller  where the session is steered
     diary       what a worker is about, in a file that outlives it
     deaths      what became of it, and which row is to blame
     apart       a worker for the marked clauses of a session that has none

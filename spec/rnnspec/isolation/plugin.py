@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,99 +11,32 @@ import pytest
 import torch
 
 from ..blame import KIT
-from ..deviations import settled
 from ..implementation import Network
 from ..items import network_of, profiles
-from ..reporting import begun, concluded
+from ..reporting import begun
 from ..result import BAD
 from ..session import RUN
 from ..trial import Search
-from . import apart, deaths, diary, limits
+from . import asked, diary, limits
+from .asked import MARKED, PLACE, how, left_out, limit, only_marked
+from .controller import AGAIN, Controller
 
-HOW = ("never", "marked", "all")
 RESTARTS = "1000"
 """So many workers may die, unless another number is asked for."""
 
-USELESS = 4
-"""So many in a row that die before they can try anything are enough."""
-
-PLACE = "rnnspec_diary"
-ONLY_MARKED = "rnnspec_only_marked"
-MARKED = "rnnspec_marked"
-"""What a worker is told: where its diary is, and whether it is for the marked clauses; and what it says: how
-many of these it has left out."""
-
-LEFT_OUT = pytest.StashKey[int]()
 STDERR = pytest.StashKey[int]()
 LOST = pytest.StashKey[dict[str, str]]()
 INTERRUPTS = pytest.StashKey[limits.Interrupts]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("rnnspec")
-    group.addoption(
-        "--rnn-isolate",
-        default="marked",
-        metavar="HOW",
-        help=f"what runs in a worker that may die: {', '.join(HOW)}; default: marked",
-    )
-    group.addoption(
-        "--rnn-timeout",
-        default=limits.DEFAULT,
-        metavar="SECONDS",
-        help=f"so long a row may take; default: {limits.DEFAULT:g}",
-    )
-
-
-def how(config: pytest.Config) -> str:
-    """What is isolated.
-
-    Raises:
-        pytest.UsageError: not one of `HOW`, or without xdist.
-    """
-    given: str = config.getoption("rnn_isolate")
-    if given not in HOW:
-        raise pytest.UsageError(f"--rnn-isolate: {given!r} is not one of {', '.join(HOW)}")
-    if given == "all" and not config.pluginmanager.hasplugin("xdist"):
-        raise pytest.UsageError("--rnn-isolate: all needs pytest-xdist, which is switched off")
-    return given
-
-
-def limit(config: pytest.Config) -> float:
-    """The seconds that a row may take.
-
-    Raises:
-        pytest.UsageError: not a positive number.
-    """
-    given = config.getoption("rnn_timeout")
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise pytest.UsageError(f"--rnn-timeout: {given!r} is not a number of seconds, such as 60")
-    return seconds
-
-
-def _worker(config: pytest.Config) -> dict[str, Any] | None:
-    """What a worker of xdist's is told; None in a process that is none."""
-    return getattr(config, "workerinput", None)
-
-
-def only_marked(config: pytest.Config) -> bool:
-    """Whether this process is a worker for the marked clauses alone."""
-    return bool((_worker(config) or {}).get(ONLY_MARKED))
-
-
-def left_out(config: pytest.Config) -> int:
-    """How many marked clauses this process leaves to another."""
-    return config.stash.get(LEFT_OUT, 0)
+    asked.add(parser)
 
 
 @pytest.hookimpl
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """After xdist has made workers of -n: the one for all, and enough of them where clauses are tried."""
-    if _worker(config) is not None or config.option.collectonly:
+    if asked.worker(config) is not None or config.option.collectonly:
         return
     if how(config) == "all" and not config.option.tx:
         config.option.dist, config.option.tx = "load", ["popen"]
@@ -124,7 +55,7 @@ def _about_clauses(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     how(config), limit(config)
     config.stash[INTERRUPTS] = limits.Interrupts()
-    told = _worker(config)
+    told = asked.worker(config)
     if told is None:
         config.stash[STDERR] = os.dup(2)  # before pytest captures it
         if not config.option.collectonly:
@@ -162,7 +93,7 @@ def pytest_collection_modifyitems(
     if only_marked(config):
         items[:] = [item for item in items if marked(item)]
     elif how(config) != "never" and not config.option.collectonly:
-        config.stash[LEFT_OUT] = sum(map(marked, items))
+        config.stash[asked.LEFT_OUT] = sum(map(marked, items))
         items[:] = [item for item in items if not marked(item)]
     return result
 
@@ -232,6 +163,10 @@ def see_to_device(item: pytest.Item, note: dict[str, Any]) -> None:
         item.config.stash.setdefault(LOST, {})[row["device"]] = since
 
 
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    return ("", "", "") if report.outcome == AGAIN else None
+
+
 class Worker:
     """A worker of xdist's: it keeps a diary."""
 
@@ -243,72 +178,3 @@ class Worker:
 
     def pytest_unconfigure(self) -> None:
         self.diary.close()
-
-
-class Controller:
-    """Where the session is steered: it hands out diaries, reads those of the dead, and sees to the marked."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.left_out = 0
-        self.only_marked = False
-        self.again: set[str] = set()
-        self.useless = 0
-        self.folder = Path(tempfile.mkdtemp(prefix="rnnspec-"))
-
-    def pytest_unconfigure(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def place(self, node: Any) -> Path:
-        part = "marked" if self.only_marked else "rest"
-        return self.folder / f"{node.gateway.id}-{part}"
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput |= {PLACE: str(self.place(node)), ONLY_MARKED: self.only_marked}
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self) -> None:
-        self.useless = 0
-
-    @pytest.hookimpl(optionalhook=True, trylast=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Workers that die before they can try anything are not replaced for ever."""
-        output = getattr(node, "workeroutput", {})
-        self.left_out = max(self.left_out, output.get(MARKED, 0))
-        self.useless += bool(error)
-        if self.useless == USELESS:
-            pytest.exit(f"{USELESS} workers one after the other died before they could try a clause", 1)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Behind all others the marked clauses, in a worker of their own."""
-        result = yield
-        count = self.left_out or left_out(self.config)
-        if count and not self.config.option.collectonly:
-            if not self.config.pluginmanager.hasplugin("xdist"):
-                raise pytest.UsageError(
-                    "--rnn-isolate: marked needs pytest-xdist, which is switched off; write never"
-                )
-            self.only_marked = True
-            apart.run(session, count)
-        return result
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: Any, sched: Any) -> None:
-        """The report that xdist makes of a dead worker becomes that of a row.
-
-        A worker that dies between two rows dies of the first; xdist suspects the second: it is tried again.
-        """
-        entry = diary.read(self.place(report.node))
-        if entry is None or (entry.ended and crashitem in self.again):
-            return
-        if entry.item != crashitem:
-            self.again.add(crashitem)
-            sched.mark_test_pending(crashitem)
-        report.nodeid = entry.item
-        row, entries = entry.note["row"], self.config.stash[RUN].deviations.entries
-        outcome, message = deaths.said(entry, deaths.status(report.node), limit(self.config))
-        listed = [entries[number] for number in entry.note["listed"]]
-        row["outcome"], row["message"] = settled(outcome, message, listed, row["implementation"])
-        concluded(report, entry.note, lambda: row["message"])
