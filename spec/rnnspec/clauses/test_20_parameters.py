@@ -172,7 +172,6 @@ if "assign" not in signature(nn.Module.load_state_dict).parameters:  # torch 2.0
 
 @pytest.mark.clause(id="PAR-6", level="MUST", source="torch.nn.Module; weights are not cached")
 @pytest.mark.needs("module", "hx")
-@pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous chunk")
 @cases(MODES, each({}, {"L": 2, "bidirectional": True, "I": 7}))
 @cases(CELLS, each({}, {"I": 7}))
 def test_values_put_in_are_used(rnn, case):
