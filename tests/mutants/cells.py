@@ -239,7 +239,7 @@ class StackIsFlattened(plain.LSTMCell):
 
     def given_state(self, hx: Any) -> State:
         if isinstance(hx, Tensor):
-            hx = (*hx.flatten()[: 2 * self.hidden_size].split(self.hidden_size),)
+            hx = (hx.flatten()[: self.hidden_size], hx.flatten()[self.hidden_size : 2 * self.hidden_size])
         return super().given_state(hx)
 
 

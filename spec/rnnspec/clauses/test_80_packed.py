@@ -22,8 +22,8 @@ BY_HAND = "torch.nn.utils.rnn.PackedSequence: made by the packing functions, not
 PAD = "torch.nn.utils.rnn.pad_packed_sequence, sequence: a batch that was packed"
 
 LSTMS = [*LSTM, *PROJECTED]
-ONE = each({"dtype": torch.float32})
-"""One dtype for what ends torch's process, which costs seconds each time; scope full has others."""
+ONE, ANOTHER = each({"dtype": torch.float32}), each({"dtype": torch.float64})
+"""One dtype for what ends torch's process, which costs seconds each time; scope full has another."""
 
 MANY = each({"T": 3, "B": 67, "I": 6, "H": 65})
 """So many rows that what is written beyond them ends the process at once, and not in some later row."""
@@ -88,7 +88,9 @@ def test_large_states_with_equal_lengths(rnn, case):
 @pytest.mark.isolated("rows of the states are written beyond those that there are")
 @pytest.mark.needs("hx", "packed")
 @cases(LSTM, MANY, ONE)
-@cases(LSTMS, NETWORKS, MANY, scope="full")
+@cases(LSTM, MANY, ANOTHER, scope="full")
+@cases(LSTM, NETWORKS[1:], MANY, scope="full")
+@cases(PROJECTED, NETWORKS, MANY, scope="full")
 def test_missing_rows_with_equal_lengths(rnn, case):
     """Where all lengths are equal too, a packed LSTM refuses states of fewer rows, h_0 and c_0 apart and
     together.
@@ -106,7 +108,8 @@ def test_missing_rows_with_equal_lengths(rnn, case):
 @pytest.mark.needs("hx", "packed")
 @cases(MODES[:3], NETWORKS[:1])
 @cases(LSTM, NETWORKS[:1], ONE)
-@cases(MODES, NETWORKS[:1], scope="full")
+@cases(LSTM, NETWORKS[:1], ANOTHER, scope="full")
+@cases(PROJECTED, NETWORKS[:1], scope="full")
 def test_ranks_of_a_packed_state(rnn, case):
     """Of packed input too a state of another rank than 3 is refused, h_0 and c_0 apart and together."""
     apart = [(k,) for k in range(len(case.state))]
@@ -122,7 +125,8 @@ def test_ranks_of_a_packed_state(rnn, case):
 @pytest.mark.needs("hx", "packed")
 @cases(MODES[:3], NETWORKS[:1])
 @cases(LSTM, NETWORKS[:1], ONE)
-@cases(MODES, NETWORKS[:1], scope="full")
+@cases(LSTM, NETWORKS[:1], ANOTHER, scope="full")
+@cases(PROJECTED, NETWORKS[:1], scope="full")
 def test_negative_batch_size_with_a_state(rnn, case):
     """A batch size that is negative is refused with a state too, even as the only one."""
     data = three(case).data
@@ -146,7 +150,7 @@ def test_batch_sizes_that_cannot_be_padded(rnn, case):
 @pytest.mark.isolated("memory is written before a row of which there is a negative number")
 @pytest.mark.needs("packed")
 @cases(TANH, ONE)
-@cases(TANH, scope="full")
+@cases(TANH, ANOTHER, scope="full")
 def test_negative_batch_sizes_are_not_padded(rnn, case):
     """pad_packed_sequence refuses batch sizes that are negative."""
     own_packing(rnn)
