@@ -82,6 +82,34 @@ def reproduce(
     raise typer.Exit(found.status)
 
 
+@app.command()
+def suspects(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="Files of pytest --rnn-results.")
+    ],
+) -> None:
+    """Name the clauses that no implementation passes: either everybody is wrong, or the clause is.
+
+    Exits with 1 where there are some.
+    """
+    from . import result
+    from .suspects import implementations
+    from .suspects import suspects as found
+
+    with _refused():
+        files = [result.read(file) for file in results]
+    names = implementations(files)
+    if len(names) < 2:
+        typer.echo(f"{', '.join(names) or 'no implementation'} alone is too little to suspect a clause")
+        return
+    suspected = found([row for _, rows in files for row in rows])
+    for suspect in suspected:
+        typer.echo("\n".join(suspect.lines(names)))
+    many = f"{len(suspected) or 'no'} suspect clause{'' if len(suspected) == 1 else 's'}"
+    typer.echo(f"{many}, for {', '.join(names)}")
+    raise typer.Exit(1 if suspected else 0)
+
+
 @contextmanager
 def _refused() -> Iterator[None]:
     """What cannot be read is said in a line, with status 2."""
