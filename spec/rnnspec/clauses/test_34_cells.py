@@ -14,8 +14,8 @@ EQUATIONS = "torch.nn.RNNCell, GRUCell, LSTMCell, equations"
 SHAPE = "torch.nn.RNNCell, GRUCell, LSTMCell, Inputs and Shape"
 
 SIZES = each({}, {"T": 3, "B": 35, "I": 6, "H": 37})
-SQUARE = each({"H": 3, "dtype": torch.float32})
-"""Three units, of which no four gates can be cut; in one dtype, for it ends torch's process."""
+SQUARE = each({"H": 9, "dtype": torch.float32})
+"""Units along whose axis no four gates can be cut; in one dtype, for it ends torch's process."""
 
 
 @pytest.mark.clause(id="CEL-1", level="MUST", source=EQUATIONS)
