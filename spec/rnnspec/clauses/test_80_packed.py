@@ -108,16 +108,20 @@ def test_missing_rows_with_equal_lengths(rnn, case):
 @pytest.mark.needs("hx", "packed")
 @cases(MODES[:3], NETWORKS[:1])
 @cases(LSTM, NETWORKS[:1], ONE)
-@cases(LSTM, NETWORKS[:1], ANOTHER, scope="full")
-@cases(PROJECTED, NETWORKS[:1], scope="full")
+@cases(MODES[:3], NETWORKS[1:], scope="full")
 def test_ranks_of_a_packed_state(rnn, case):
-    """Of packed input too a state of another rank than 3 is refused, h_0 and c_0 apart and together."""
-    apart = [(k,) for k in range(len(case.state))]
-    for which in dict.fromkeys([tuple(range(len(case.state))), *apart]):
-        for change in (lambda s: s.sum(), lambda s: s.flatten(), lambda s: s[0], lambda s: s[None]):
+    """Of packed input too a state of another rank than 3 is refused, h_0 and c_0 apart and together.
+
+    Equal lengths come first: with others torch's LSTM refuses four axes or dies, as its memory happens to be.
+    """
+    every = range(len(case.state))
+    for packed, which in product(
+        (even(case), three(case)), dict.fromkeys([(*every,), *((k,) for k in every)])
+    ):
+        for change in (lambda s: s[None], lambda s: s[0], lambda s: s.flatten(), lambda s: s.sum()):
             state = replaced(case.state, {k: change(case.state[k]) for k in which})
             ranks = " and ".join(str(part.ndim) for part in state)
-            refuses(rnn, f"packed input, states of rank {ranks}", three(case), rnn.packed(state))
+            refuses(rnn, f"packed input, states of rank {ranks}", packed, rnn.packed(state))
 
 
 @pytest.mark.clause(id="ERR-37", level="SHOULD", source=BY_HAND)
