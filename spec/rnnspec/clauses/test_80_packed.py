@@ -114,12 +114,10 @@ def test_ranks_of_a_packed_state(rnn, case):
 
     Equal lengths come first: with others torch's LSTM refuses four axes or dies, as its memory happens to be.
     """
-    every = range(len(case.state))
-    for packed, which in product(
-        (even(case), three(case)), dict.fromkeys([(*every,), *((k,) for k in every)])
-    ):
+    which = ((0, 1), (0,), (1,)) if len(case.state) == 2 else ((0,),)
+    for packed, those in product((even(case), three(case)), which):
         for change in (lambda s: s[None], lambda s: s[0], lambda s: s.flatten(), lambda s: s.sum()):
-            state = replaced(case.state, {k: change(case.state[k]) for k in which})
+            state = replaced(case.state, {k: change(case.state[k]) for k in those})
             ranks = " and ".join(str(part.ndim) for part in state)
             refuses(rnn, f"packed input, states of rank {ranks}", packed, rnn.packed(state))
 
