@@ -25,6 +25,9 @@ LSTMS = [*LSTM, *PROJECTED]
 ONE, ANOTHER = each({"dtype": torch.float32}), each({"dtype": torch.float64})
 """One dtype for what ends torch's process, which costs seconds each time; scope full has another."""
 
+THREE = each({"L": 3})
+"""Layers behind which no memory is free: what is read beyond them is never taken for a tensor."""
+
 MANY = each({"T": 3, "B": 67, "I": 6, "H": 65})
 """So many rows that what is written beyond them ends the process at once, and not in some later row."""
 
@@ -35,8 +38,9 @@ SIZES = (3, 2, 2, 1, 1)
 @pytest.mark.clause(id="ERR-31", level="MUST", source=f"{INPUTS}, h_0")
 @pytest.mark.isolated("the final state of the surplus layer is read beyond those that there are")
 @pytest.mark.needs("hx", "packed")
-@cases(LSTM, NETWORKS[1:], ONE)
-@cases(LSTMS, NETWORKS[:1], scope="full")
+@cases(LSTM, THREE, ONE)
+@cases(LSTM, THREE, ANOTHER, scope="full")
+@cases(PROJECTED, THREE, scope="full")
 def test_surplus_layers_of_h_0(rnn, case):
     """A packed LSTM refuses an h_0 with a layer too many."""
     h, c = case.state
@@ -47,7 +51,8 @@ def test_surplus_layers_of_h_0(rnn, case):
 @pytest.mark.isolated("the state of the missing layer is read beyond those that there are")
 @pytest.mark.needs("hx", "packed")
 @cases(LSTM, NETWORKS[1:], ONE)
-@cases(LSTMS, NETWORKS[:1], scope="full")
+@cases(LSTM, NETWORKS[1:], ANOTHER, scope="full")
+@cases(PROJECTED, NETWORKS[1:], scope="full")
 def test_missing_layers_of_c_0(rnn, case):
     """A packed LSTM refuses a c_0 with a layer too few."""
     h, c = case.state
