@@ -1,18 +1,22 @@
-"""A worker for the marked clauses, in a session that has none."""
+"""Workers for the marked clauses, when the session has come to the end of all others."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+WORKERS = min(2, os.cpu_count() or 1)
+"""While one of them is replaced, which takes seconds, the other goes on."""
+
 
 @contextmanager
 def _distributing(config: pytest.Config) -> Iterator[None]:
-    """As if one worker had been asked for."""
+    """As if workers had been asked for."""
     before = config.option.dist, config.option.tx
-    config.option.dist, config.option.tx = "load", ["popen"]
+    config.option.dist, config.option.tx = "load", ["popen"] * WORKERS
     try:
         yield
     finally:
@@ -20,7 +24,7 @@ def _distributing(config: pytest.Config) -> Iterator[None]:
 
 
 def run(session: pytest.Session, count: int) -> None:
-    """A distributed session within this one; its worker is told that it is for the marked clauses."""
+    """A distributed session within this one; its workers are told that they are for the marked clauses."""
     from xdist.dsession import DSession  # type: ignore[import-untyped]  # has no stubs
 
     config, collected = session.config, session.testscollected
