@@ -287,8 +287,9 @@ class TestKept:
 def test_little_is_kept_of_what_is_printed(pytester: pytest.Pytester) -> None:
     """Nothing of rows that pass, the end of those that fail."""
     loud = "print('word ' * 200_000, 'the end')"
-    pytester.makepyfile(loud=HOSTILE.format(loud, ""), wrong=HOSTILE.format(f"{loud}; return x, x", ""))
-    for name, longest in (("loud", 0), ("wrong", 2000)):
+    fails = HOSTILE.format(f"{loud}; return x, x", "")
+    pytester.makepyfile(loud=HOSTILE.format(loud, ""), loud_and_wrong=fails)
+    for name, longest in (("loud", 0), ("loud_and_wrong", 2000)):
         run = pytester.inline_run(f"--rnn={name}", "-k", "test_step", "--capture=sys")
         texts = [text for r in run.getreports("pytest_runtest_logreport") for _, text in r.sections]
         assert {len(text) for text in texts} == ({longest} if longest else set())

@@ -114,8 +114,10 @@ def test_the_script_runs_by_itself() -> None:
 
 def test_a_call_that_does_not_return_is_stopped() -> None:
     ran = reproduce("SEQ-1", "--rnn", "classes_at_fault:Sleeps", "--timeout", "1")
-    assert "CRASH" in ran.stderr
-    assert "timeout=" in ran.stdout
+    assert ran.exit_code == 0, ran.stderr
+    assert "TIMEOUT, took longer than 1 s" in ran.stderr
+    assert "timeout=11)" in ran.stdout
+    assert status(ran.stdout, "Sleeps", "LSTM") == 0
 
 
 def test_what_is_seen_in_no_call_shows_the_calls_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -192,7 +193,8 @@ class TestTheSpecification:
     def test_smoke_claims_no_recordings(self) -> None:
         """Those that it does not read are neither unused nor in the way."""
         command = [sys.executable, "-m", "pytest", "--pyargs", "rnnspec", "-q", "--rnn-scope=smoke"]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout
         assert "snapshots passed" in run.stdout
         assert "unused" not in run.stdout

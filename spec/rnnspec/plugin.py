@@ -174,7 +174,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """What an implementation changes in the process is undone; a warning is no result, whatever pytest does."""
+    """What an implementation changes in the process is undone; a warning is no result of a clause."""
     network = network_of(pyfuncitem)
     if network is None:
         return (yield)

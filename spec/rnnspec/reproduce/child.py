@@ -30,6 +30,9 @@ from ..result import BAD
 from ..trial import Call, Trial, trying
 from .writing import script
 
+STARTING = 10
+"""Seconds that a process may take to import torch."""
+
 Tell = Callable[..., None]
 
 
@@ -92,7 +95,7 @@ def attempt(clause: Clause, network: Network, seconds: float, calls: Watched) ->
             with contained(lambda: False):
                 bare.call(clause, network)
         except Stop as stop:
-            return {"outcome": "CRASH", "message": "", "lines": deadly(network, calls, stop)}
+            return {"outcome": "CRASH", "message": "", "lines": deadly(network, calls, stop, seconds)}
         except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:
             raised = pytest.ExceptionInfo.from_exception(error)
     verdict = judged(raised, trial, network)
@@ -112,8 +115,8 @@ def written(network: Network, trial: Trial, error: BaseException) -> list[str]:
         return [f"# could not be written: {type(broken).__name__}: {broken}"]
 
 
-def deadly(network: Network, calls: Sequence[Call], stop: Stop) -> list[str]:
-    """The script in which the last call is made in another process, where it must return, or raise."""
+def deadly(network: Network, calls: Sequence[Call], stop: Stop, seconds: float) -> list[str]:
+    """The script in which the last call is made in another process: there it returns, or raises, in time."""
     error = None
     for frame, _ in traceback.walk_tb(stop.__traceback__):
         if frame.f_code is check.rejects.__code__:
@@ -139,7 +142,12 @@ def deadly(network: Network, calls: Sequence[Call], stop: Stop) -> list[str]:
         "# what is asked here "
         + ("must be refused" if error else "may be asked")
         + ", and the process lives on",
-        'ran = subprocess.run([sys.executable, "-c", BODY], stdout=subprocess.PIPE, text=True, timeout=60)',
+        "command = [sys.executable, '-c', BODY]",
+        "try:",
+        f"    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout={seconds + STARTING:g})",
+        "except subprocess.TimeoutExpired:",
+        f'    print("not so: it took longer than {seconds:g} s")',
+        "    raise SystemExit(True) from None",
         'print(ran.stdout or f"not so: it ended with status {ran.returncode}")',
         'raise SystemExit(ran.stdout != "alive\\n")',
     ]

@@ -19,6 +19,7 @@ from .. import axes, catalogue
 from ..case import Case
 from ..catalogue import Clause
 from ..isolation.deaths import cause
+from ..isolation.limits import over
 from ..notation import DTYPES, dtype_name, is_cell
 from ..options import DEFAULT
 from ..result import BAD
@@ -40,6 +41,14 @@ class Reproducer(NamedTuple):
     status: int
     text: str
     said: str
+
+
+class Child(NamedTuple):
+    """What a process told, its exit status, and whether it was ended because it took too long."""
+
+    told: list[dict[str, Any]]
+    status: int
+    over: bool
 
 
 class Asked(NamedTuple):
@@ -143,16 +152,17 @@ def passes(asked: Asked, found: dict[str, Any] | None) -> str:
 
 def tried(asked: Asked) -> dict[str, Any] | None:
     """What became of the first case that fails, or of the last, or of the last that is claimed."""
-    told, status = _child(asked, asked.cases)
-    for line in told:
+    child = _child(asked, asked.cases)
+    for line in child.told:
         if "unusable" in line:
             raise Unusable(f"--rnn: {line['unusable']}")
-    if not told:
-        raise Unusable(f"--rnn: the process {cause(status)} while {asked.rnn!r} was imported")
-    return _concluded(asked, told, status) if len(told) > 1 else None
+    if not child.told:
+        raise Unusable(f"--rnn: the process {cause(child.status)} while {asked.rnn!r} was imported")
+    return _concluded(asked, child) if len(child.told) > 1 else None
 
 
-def _concluded(asked: Asked, told: Sequence[dict[str, Any]], status: int) -> dict[str, Any]:
+def _concluded(asked: Asked, child: Child) -> dict[str, Any]:
+    told = child.told
     case, calls, best = -1, 0, None
     for line in told:
         case, calls = line.get("case", case), 0 if "case" in line else line.get("call", calls)
@@ -160,19 +170,21 @@ def _concluded(asked: Asked, told: Sequence[dict[str, Any]], status: int) -> dic
             best = line | {"case": case}
     if best and "outcome" in told[-1] and told[-1]["outcome"] != "CRASH":
         return best
-    said = told[-1].get("message", f"{cause(status)} in the middle of a clause")
-    return {"outcome": "CRASH", "case": case, "message": said, "lines": _deadly(asked, case, calls)}
+    said = over(asked.seconds) if child.over else f"{cause(child.status)} in the middle of a clause"
+    said = told[-1].get("message", said)
+    outcome = "TIMEOUT" if child.over else "CRASH"
+    return {"outcome": outcome, "case": case, "message": said, "lines": _deadly(asked, case, calls)}
 
 
 def _deadly(asked: Asked, case: int, calls: int) -> list[str]:
     """The script of a process that stops before the call that ended another."""
-    again, _ = _child(asked, [asked.cases[case]], stop=calls) if calls else ([], 0)
+    again = _child(asked, [asked.cases[case]], stop=calls).told if calls else []
     lines: list[str] = again[-1].get("lines", []) if again else []
     return lines or ["# The process ended before a network was called, or between the calls."]
 
 
-def _child(asked: Asked, cases: Sequence[Case], stop: int | None = None) -> tuple[list[dict[str, Any]], int]:
-    """What a process of its own tells of the cases, and its exit status."""
+def _child(asked: Asked, cases: Sequence[Case], stop: int | None = None) -> Child:
+    """What becomes of a process of its own that tries the cases."""
     job = {
         "clause": str(asked.clause),
         "cases": [packed(case) for case in cases],
@@ -187,7 +199,7 @@ def _child(asked: Asked, cases: Sequence[Case], stop: int | None = None) -> tupl
         command = [sys.executable, "-m", "rnnspec.reproduce.child", json.dumps(job), str(file)]
         ran = subprocess.run(command, env=_environment(), capture_output=True, check=False)
         lines = file.read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines], ran.returncode
+    return Child([json.loads(line) for line in lines], ran.returncode, b"\nTimeout (" in b"\n" + ran.stderr)
 
 
 def shows(text: str, raised: str = "") -> bool:
