@@ -124,6 +124,7 @@ def deadly(network: Network, calls: Sequence[Call], stop: Stop, seconds: float) 
     lines = script(calls[-1].network, calls, Accepted(error or Exception, 1))
     begin = max(n for n, line in enumerate(lines) if line == "try:")
     made = lines[begin + 1].strip()
+    limit = seconds + STARTING
     end = (
         ["try:", f"    {made}", f"except {error.__name__}:", '    print("alive")']
         if error
@@ -144,7 +145,7 @@ def deadly(network: Network, calls: Sequence[Call], stop: Stop, seconds: float) 
         + ", and the process lives on",
         "command = [sys.executable, '-c', BODY]",
         "try:",
-        f"    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout={seconds + STARTING:g})",
+        f"    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout={limit:g})",
         "except subprocess.TimeoutExpired:",
         f'    print("not so: it took longer than {seconds:g} s")',
         "    raise SystemExit(True) from None",
