@@ -144,6 +144,9 @@ class TestTheHostile:
             if outcome != "PASS":
                 assert f"{outcome} ELM-1 (MUST), 1 of 2 cases" in said
                 assert f"first: RNN-T5-B3-I4-H9 float32: {message}" in said
+            if name == "Segfault":
+                how = f"--case RNN-T5-B3-I4-H9 --rnn hostile:{name} --dtype float32 --device cpu"
+                assert f"As a script: rnnspec reproduce ELM-1 {how}" in said
         assert "this is not a pass" not in said
         assert len(said) < 100_000
 

@@ -107,4 +107,12 @@ class Controller:
         outcome, message = deaths.said(entry, deaths.status(report.node), limit(self.config))
         listed = [entries[number] for number in entry.note["listed"]]
         row["outcome"], row["message"] = settled(outcome, message, listed, row["implementation"])
-        concluded(report, entry.note, lambda: row["message"])
+        concluded(report, entry.note, lambda: f"{row['message']}\n\n{_script(row)}")
+
+
+def _script(row: dict[str, Any]) -> str:
+    """How to have what cannot be had from a dead process."""
+    words = ("case", "rnn", "dtype", "device")
+    given = row | {"rnn": row["implementation"]}
+    options = " ".join(f"--{word} {given[word]}" for word in words)
+    return f"As a script: rnnspec reproduce {row['clause']} {options}"
