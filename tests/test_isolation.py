@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnspec import result
+from rnnspec import result, settings
+from rnnspec.keeping import kept
 from test_plugin import CLAUSES
 
 TESTS = Path(__file__).parent
@@ -293,6 +294,28 @@ class TestWhoIsToBlame:
         crashed = found.pop(("RNN-T5-B3-I4-H9", "float32"))
         assert crashed.message.startswith("died of SIGABRT after a clause")
         assert {row.outcome for row in found.values()} == {"PASS"}
+
+
+class TestHarm:
+    def test_a_marked_clause_that_breaks_the_kit_is_a_crash(self, place: Path) -> None:
+        """Memory may have been written that is the kit's; no other row of that worker is to suffer."""
+        broken = MARKED.replace("agrees(rnn(case.input, case.state)", "agrees(7 / (case.H - 9)", 1)
+        (place / "test_three.py").write_text(broken)
+        status, said = run(place, "--rnn=torch.nn:RNN", "--rnn-dtype=float32", "-ktest_step")
+        assert status == 1, said
+        found = {row.case[-2:]: row for row in result.read(place / "out.jsonl")[1]}
+        assert found["H9"].outcome == "CRASH"
+        assert found["H9"].message.startswith("the process was harmed: ZeroDivisionError")
+
+    def test_what_cannot_be_put_back_hides_no_failure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def cannot(*args: object) -> None:
+            raise RuntimeError("Invalid mt19937 state")
+
+        monkeypatch.setattr(settings, "write", cannot)
+        with pytest.raises(ZeroDivisionError), kept():
+            raise ZeroDivisionError
+        with pytest.raises(RuntimeError, match="mt19937"), kept():
+            pass
 
 
 BREAKING = """

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -105,20 +105,28 @@ def kept(own: Patches | None = None, around: Patches | None = None) -> Iterator[
     """Afterwards all is as before; meanwhile an implementation's own patches are in force.
 
     `around` is what stands in torch and is somebody else's; to look for it takes as long as all the rest.
+    What cannot be put back hides no failure.
     """
     around = patches.changed() if around is None else around
     states = [(generator, generator.get_state()) for generator in _generators()]
     torchs, process = settings.read(), settings.read(PROCESS)
-    patches.put(own or {})
-    try:
-        yield
-    finally:
+
+    def put_back() -> None:
         patches.taken_off()
         patches.put(around)
         settings.write(torchs)
         settings.write(process, PROCESS)
         for generator, state in states:
             generator.set_state(state)
+
+    patches.put(own or {})
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            put_back()
+        raise
+    put_back()
 
 
 @dataclass

@@ -21,7 +21,7 @@ from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .implementation import Network  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
-from .isolation.plugin import see_to_device  # noqa: E402
+from .isolation.plugin import see_to_harm  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
 from .keeping import kept  # noqa: E402
 from .notation import dtype_name  # noqa: E402
@@ -206,7 +206,7 @@ def pytest_runtest_makereport(
     }
     note["spent"] = dict(trial.spent)
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
-    see_to_device(item, note)
+    see_to_harm(item, note)
     concluded(report, note, verdict.details)
     return shortened(item, report)
 

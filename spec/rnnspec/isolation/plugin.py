@@ -24,6 +24,9 @@ from .controller import AGAIN, Controller
 RESTARTS = "1000"
 """So many workers may die, unless another number is asked for."""
 
+HARMED = "the process was harmed"
+"""The message of a CRASH that is none of the system's."""
+
 STDERR = pytest.StashKey[int]()
 LOST = pytest.StashKey[dict[str, str]]()
 INTERRUPTS = pytest.StashKey[limits.Interrupts]()
@@ -151,16 +154,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
 
 
-def see_to_device(item: pytest.Item, note: dict[str, Any]) -> None:
-    """After a failure: a device that no longer works ends its worker, or else all its further rows."""
+def see_to_harm(item: pytest.Item, note: dict[str, Any]) -> None:
+    """A device that no longer works ends its worker, or else all its further rows.
+
+    So does what breaks the kit in a clause that may write where it must not: no more can be said.
+    """
     row, worker = note["row"], item.config.pluginmanager.getplugin("rnnspec.worker")
+    what = row["message"].partition("\n")[0]
     why = limits.fault(torch.device(row["device"])) if row["outcome"] in BAD else ""
     if why and worker:
-        worker.diary.gives_up(f"{row['device']} no longer works: {why}; {row['message'].splitlines()[0]}")
-        os._exit(1)
+        worker.gives_up(f"{row['device']} no longer works: {why}; {what}")
     elif why:
         since = f"{row['device']} no longer works since {row['clause']} on {row['case']}: {why}"
         item.config.stash.setdefault(LOST, {})[row["device"]] = since
+    elif worker and marked(item) and row["outcome"] == "ERROR":
+        worker.gives_up(f"{HARMED}: {what}")
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -175,6 +183,10 @@ class Worker:
 
     def pytest_sessionstart(self) -> None:
         self.diary.opens()
+
+    def gives_up(self, why: str) -> None:
+        self.diary.gives_up(why)
+        os._exit(1)
 
     def pytest_unconfigure(self) -> None:
         self.diary.close()
