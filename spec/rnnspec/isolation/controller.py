@@ -86,16 +86,17 @@ class Controller:
 
         A worker that dies between two rows dies of the first; xdist suspects the second: it is tried again.
         So is, once, the row in which a worker dies whose memory may have been spoilt by an earlier row, which
-        has failed.
+        has failed. A row that has failed itself before that stays what it is.
         """
         entry = diary.read(self.place(report.node))
         if entry is None:
             return
+        told = crashitem in self.config.stash[RUN].notes
         spoilt, again = report.node.gateway.id in self.spoilt, crashitem in self.again
-        if not again and (spoilt or entry.item != crashitem):
+        if not again and not told and (spoilt or entry.item != crashitem):
             self.again.add(crashitem)
             sched.mark_test_pending(crashitem)
-        if spoilt and not again:
+        if spoilt and (told or not again):
             report.outcome = AGAIN
         elif not (again and entry.item != crashitem):
             self.conclude(report, entry)
