@@ -181,6 +181,26 @@ class WholeLengthsTaken(Packs):
         return super().pack_padded_sequence(input, taken, batch_first, enforce_sorted)
 
 
+@mutant("RNN", dies_of=("ERR-42",))
+class MasksCounted(Packs):
+    """Lengths that are bools are taken for ones."""
+
+    def checked(self, lengths: Tensor, x: Tensor) -> Tensor:
+        return super().checked(lengths.long() if lengths.dtype == torch.bool else lengths, x)
+
+
+@mutant("RNN", dies_of=("ERR-42",))
+class MasksSorted(Packs):
+    """Lengths that are bools are taken where they are sorted first."""
+
+    def pack_padded_sequence(
+        self, input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+    ) -> PackedSequence:
+        mask = isinstance(lengths, Tensor) and lengths.dtype == torch.bool
+        taken = lengths.long() if mask and not enforce_sorted else lengths
+        return super().pack_padded_sequence(input, taken, batch_first, enforce_sorted)
+
+
 @mutant("RNN", dies_of=("ERR-21",))
 class FeaturesFilled(Packs):
     """Features that a sequence lacks are zeros."""
