@@ -169,6 +169,15 @@ class TestSettled:
         assert found == outcome
         assert ("an old bug (torch.toml:3)" in message) == (outcome == "FIXED")
 
+    def test_what_shows_in_some_runs_is_not_gone(self) -> None:
+        """In the others it passes; where it shows it is known."""
+        some = entry(check=("output",), place="torch.toml:3", sometimes=True)
+        assert settled("PASS", "", [some], "torch.nn") == ("PASS", "")
+        assert settled("PASS", "", [some, self.LISTED], "torch.nn")[0] == "FIXED"
+        assert [settled("FAIL", text, [some], "torch.nn")[0] for text in (OFF, RAISED)] == [
+            settled("FAIL", text, [self.LISTED], "torch.nn")[0] for text in (OFF, RAISED)
+        ]
+
     @pytest.mark.parametrize("outcome", ["NOT CLAIMED", "ERROR"])
     def test_what_no_entry_is_about(self, outcome: str) -> None:
         assert settled(outcome, "so", [self.LISTED], "torch.nn") == (outcome, "so")

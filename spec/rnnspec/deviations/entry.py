@@ -52,6 +52,7 @@ class Entry:
     differ: tuple[float, float] | None = None
     raises: tuple[str, ...] = ()
     signal: tuple[str, ...] = ()
+    sometimes: bool = False
     place: str = field(default="", compare=False)
 
     @property
