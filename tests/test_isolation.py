@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnspec import result, settings
-from rnnspec.keeping import kept
+from rnnspec import result
+from rnnspec.keeping import kept, settings
 from test_plugin import CLAUSES
 
 TESTS = Path(__file__).parent

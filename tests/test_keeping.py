@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from rnnspec import keeping, patches, result, settings
-from rnnspec.keeping import PROCESS, kept, pristine
+from rnnspec import keeping, result
+from rnnspec.keeping import PROCESS, kept, patches, pristine, settings
 
 CLAUSES = '''
 import os
 import signal
 import pytest
 import torch
-from rnnspec import keeping, patches, settings
+from rnnspec import keeping
+from rnnspec.keeping import patches, settings
 from rnnspec.axes import LSTM, TANH, cases, each
 from rnnspec.bound import propagated
 from rnnspec.check import agrees, is_same

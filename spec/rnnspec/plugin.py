@@ -16,14 +16,14 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, bound, options, patches, scopes  # noqa: E402
+from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .implementation import Network  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
 from .isolation.plugin import see_to_harm  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
-from .keeping import kept  # noqa: E402
+from .keeping import kept, patches  # noqa: E402
 from .notation import dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
 from .reporting import begun, concluded, shortened  # noqa: E402

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rnnspec import patches, settings
 from rnnspec.axes import CELLS, MODES, cases, each
 from rnnspec.check import equals, is_same
+from rnnspec.keeping import patches, settings
 from rnnspec.notation import is_cell
 
 INPUTS = "torch.nn.RNN, LSTM, GRU, Inputs: none is an output"
@@ -142,8 +142,8 @@ def _runs(rnn, case):
 def test_a_call_leaves_the_settings(rnn, case):
     """A call and its backward leave torch's settings as they are, with grad or without.
 
-    They are listed in `rnnspec.settings`: grad and inference mode, the default dtype and device, threads,
-    autocast, determinism, precision, backends, anomaly detection, printing, hooks of all modules.
+    They are listed in `rnnspec.keeping.settings`: grad and inference mode, the default dtype and device,
+    threads, autocast, determinism, precision, backends, anomaly detection, printing, hooks of all modules.
     """
     rnn.module  # noqa: B018  # is built here
     for which, run in _runs(rnn, case):

@@ -153,7 +153,7 @@ _TORCH = {
 
 def _called_by_the_kit() -> Iterator[str]:
     """The names behind `torch.` in what is written here."""
-    for path in Path(__file__).parent.rglob("*.py"):
+    for path in Path(__file__).parents[1].rglob("*.py"):
         for name in re.findall(r"\btorch\.(\w+)", path.read_text(encoding="utf-8")):
             if callable(vars(torch).get(name)):
                 yield name
