@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+import torch._inductor.test_operators  # which cannot be imported twice, and pytester's runs forget modules
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,8 +30,10 @@ class Kept:
 
 
 def call(clause: Clause, network: Network) -> None:
-    """Calls the clause with its fixtures; whatever it raises is the caller's to judge."""
+    """Calls the clause with its fixtures; whatever it raises, but for warnings, is the caller's to judge."""
     network.needs(*(claim for marker in clause.markers("needs") for claim in marker.args))
     case = network.case
     fixtures = {"rnn": network, "case": case, "recorded": Kept(str(clause), case)}
-    clause.function(**{name: fixtures[name] for name in clause.fixtures})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clause.function(**{name: fixtures[name] for name in clause.fixtures})
