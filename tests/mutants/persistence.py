@@ -403,9 +403,10 @@ class StepsUnseen(Held):
     """A weight is copied when its memory is seen for the first time: writing into it is not seen."""
 
     def found(self, name: str) -> Tensor:
-        kept: dict[Any, Tensor] = self.__dict__.setdefault("kept", {})
+        kept: dict[Any, tuple[Tensor, Tensor]] = self.__dict__.setdefault("kept", {})
         weight: Tensor = getattr(self, name)
-        return kept.setdefault((name, weight.data_ptr()), weight.clone())
+        seen = weight.detach()  # is kept too: no other weight is to come to lie there
+        return kept.setdefault((name, weight.data_ptr()), (seen, weight.clone()))[1]
 
 
 @mutant(*LAYERS, "RNNCell", "LSTMCell", dies_of=("PER-6",))
