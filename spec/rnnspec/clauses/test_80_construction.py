@@ -144,10 +144,10 @@ def test_lengths_that_are_no_integers(rnn, case):
 @cases(TANH)
 def test_lengths_that_are_bools(rnn, case):
     """A mask is not taken for lengths: a tensor of bools is refused, sorted or not."""
-    f, x = own_packing(rnn), case.input.to(rnn.device)
+    f, x, mask = own_packing(rnn), case.input.to(rnn.device), torch.ones(3).bool()
     for in_order in (True, False):
-        call = lambda s=in_order: f.pack_padded_sequence(x, torch.ones(3).bool(), enforce_sorted=s)  # noqa: E731
-        rejects(call, f"a tensor of three bools, enforce_sorted={in_order}")
+        what = f"a tensor of three bools, enforce_sorted={in_order}"
+        rejects(lambda s=in_order: f.pack_padded_sequence(x, mask, enforce_sorted=s), what)
 
 
 @pytest.mark.clause(id="ERR-21", level="SHOULD", source=f"{RNN_UTILS}.pad_sequence, sequences")

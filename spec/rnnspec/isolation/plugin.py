@@ -161,7 +161,8 @@ def see_to_harm(item: pytest.Item, note: dict[str, Any]) -> None:
     """
     row, worker = note["row"], item.config.pluginmanager.getplugin("rnnspec.worker")
     what = row["message"].partition("\n")[0]
-    why = limits.fault(torch.device(row["device"])) if row["outcome"] in BAD else ""
+    failed = row["outcome"] in {*BAD, "KNOWN"}
+    why = limits.fault(torch.device(row["device"])) if failed else ""
     if why and worker:
         worker.gives_up(f"{row['device']} no longer works: {why}; {what}")
     elif why:

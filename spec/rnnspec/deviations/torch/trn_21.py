@@ -12,7 +12,7 @@ for mode in ("RNN", "GRU", "LSTM", "LSTMCell"):
         got = torch.vmap(lambda w, x, rnn=pair[0]: torch.func.functional_call(rnn, w, (x,))[0], (0, None))(
             weights, given
         )
-        right = torch.allclose(got, torch.stack([rnn(given)[0] for rnn in pair]), atol=1e-5)
+        right = torch.allclose(got, torch.stack([rnn(given)[0] for rnn in pair]), atol=1e-5)  # float32
     except Exception as error:
         print(f"{mode}: {str(error).splitlines()[0]}")
         right = False

@@ -9,7 +9,7 @@ for mode in ("RNN", "GRU", "LSTM", "LSTMCell"):
     given = x[:, 0] if mode == "LSTMCell" else x
     try:
         got = torch.vmap(lambda one, rnn=rnn: rnn(one)[0])(given)
-        right = torch.allclose(got, torch.stack([rnn(one)[0] for one in given]), atol=1e-5)
+        right = torch.allclose(got, torch.stack([rnn(one)[0] for one in given]), atol=1e-5)  # float32
     except Exception as error:
         print(f"{mode}: {str(error).splitlines()[0]}")
         right = False
