@@ -23,6 +23,8 @@ OTHER: dict[str, Any] = {
     "T": 6, "B": 4, "I": 5, "H": 8, "L": 2, "P": 3, "bidirectional": True, "nonlinearity": "relu",
     "bias": False, "batch_first": True, "hx": False, "gain": 2.5, "span": 0.125, "grid": 8,
     "seed": 2, "mode": "RNN",
+    "reset": "before",
+    "b_hn": False,
 }  # fmt: skip
 
 FIRST = {
@@ -127,10 +129,19 @@ def test_needs_name_the_options_in_use(name: str, value: Any) -> None:
     claims = {"L": "layers", "P": "proj", "nonlinearity": "relu", "bias": "nobias"}
     claims |= {"bidirectional": "bidirectional", "batch_first": "batch_first"}
     plain = Case("LSTM", hx=False)
-    assert plain.needs == set()
-    if name != "hx":
-        assert plain.but(**{name: value}).needs == ({claims[name]} if name in claims else set())
-    assert plain.but(hx=True, T=0).needs == {"hx", "empty"}
+    assert plain.needs == {"float32"}
+    if name not in ("hx", "dtype", "mode", "reset", "b_hn"):
+        assert plain.but(**{name: value}).needs - {"float32"} == ({claims[name]} if name in claims else set())
+    assert plain.but(hx=True, T=0, dtype=torch.float64).needs == {"hx", "empty", "float64"}
+    assert plain.but(dtype=torch.float16).needs == {"half"}
+    assert plain.but(mode="RNNCell").needs == {"float32", "tanh"}
+
+
+def test_needs_of_the_gru_are_where_the_reset_gate_is_and_its_bias() -> None:
+    gru = Case("GRU", hx=False)
+    assert gru.needs == {"float32", "reset_after", "b_hn"}
+    assert gru.but(reset="before", b_hn=False).needs == {"float32", "reset_before"}
+    assert gru.but(bias=False).needs == {"float32", "reset_after", "nobias"}
 
 
 SIZED = [*axes.SIZES, *axes.BLOCKS]

@@ -17,7 +17,7 @@ from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
 from rnnspec.implementation import Amended, DropIn, Implementation, Network, Run
 from rnnspec.loading import Unusable, load, mode_of
-from rnnspec.notation import CLAIMS, MODES, OPTIONAL
+from rnnspec.notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL
 
 CPU = torch.device("cpu")
 
@@ -35,7 +35,7 @@ class Own(Implementation):
 class Functional(Own):
     """A function of the weights that it is built from."""
 
-    claims = frozenset({"hx", "grad"})
+    claims = BASIC | {"grad"}
 
     def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
         module = torch.nn.LSTM(case.I, case.H).to(case.dtype)
@@ -206,14 +206,14 @@ def test_an_entry_point_that_breaks_is_unusable(monkeypatch: pytest.MonkeyPatch)
 class TestClaims:
     def test_torch_claims_everything(self) -> None:
         torch_nn = load("torch.nn")
-        assert all(torch_nn.claimed(mode) == set(CLAIMS) for mode in MODES)
-        assert not any(torch_nn.unclaimed(mode) for mode in MODES)
+        assert all(torch_nn.claimed(mode) == set(CLAIMS) - BEYOND.keys() for mode in MODES)
+        assert all(torch_nn.unclaimed(mode).keys() == BEYOND.keys() for mode in MODES)
 
     def test_a_drop_in_claims_all_but_torchs_own_classes(self) -> None:
         found = load("plain")
         for mode in MODES:
-            assert set(found.unclaimed(mode)) == {"messages"} | OPTIONAL.keys()
-            assert found.claimed(mode) == set(CLAIMS) - {"messages"} - OPTIONAL.keys()
+            assert set(found.unclaimed(mode)) == {"messages"} | OPTIONAL.keys() | BEYOND.keys()
+            assert found.claimed(mode) == set(CLAIMS) - {"messages"} - OPTIONAL.keys() - BEYOND.keys()
 
     def test_a_class_claims_what_its_attribute_names(self) -> None:
         traced = type("Traced", (plain.LSTM,), {"claims": ("trace", "vmap")})
@@ -226,7 +226,8 @@ class TestClaims:
 
     def test_what_a_constructor_refuses_is_not_claimed(self) -> None:
         found = DropIn("mine", {"LSTM": Refusing})
-        assert {c: why for c, why in found.unclaimed("LSTM").items() if c not in OPTIONAL} == {
+        unclaimed = found.unclaimed("LSTM").items()
+        assert {c: why for c, why in unclaimed if c not in OPTIONAL and c not in BEYOND} == {
             "messages": "exception classes are torch's own",
             "bidirectional": "its constructor raises NotImplementedError: one direction only",
             "proj": "its constructor does not know proj_size=",
@@ -248,13 +249,14 @@ class TestClaims:
         assert torch.equal(torch.random.get_rng_state(), before)
 
     def test_an_implementation_claims_what_it_says(self) -> None:
-        assert Own().claimed("LSTM") == {"hx"}
-        assert set(Own().unclaimed("LSTM")) == set(CLAIMS) - {"hx"}
+        assert Own().claimed("LSTM") == BASIC
+        assert set(Own().unclaimed("LSTM")) == set(CLAIMS) - BASIC
 
     def test_without(self) -> None:
         less = Amended(load("plain"), without=frozenset({"packed", "proj"}))
         assert less.name == "plain"
-        assert less.claimed("LSTM") == set(CLAIMS) - {"messages", "packed", "proj"} - OPTIONAL.keys()
+        given_up = {"packed", "lengths", "proj"}
+        assert less.claimed("LSTM") == set(CLAIMS) - {"messages"} - given_up - OPTIONAL.keys() - BEYOND.keys()
         assert less.unclaimed("LSTM")["packed"] == "given up by --rnn-without"
         assert "messages" in less.unclaimed("LSTM")
 

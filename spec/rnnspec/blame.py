@@ -21,6 +21,7 @@ from .trial import Trial
 KIT = Path(__file__).parent
 OURS = (
     KIT / "clauses",
+    KIT / "adapters",
     *(KIT / f"{name}.py" for name in ("implementation", "renewed", "transformed", "gradients")),
 )
 """Where an exception is the implementation's doing: in a clause that looks at it, in the seam, in what is

@@ -34,7 +34,9 @@ class Case:
 
     `gain` multiplies the scale of every weight matrix, `span` that of the input; `hx` tells whether
     an initial state is given; with `grid` every number is a multiple of 2^-grid, so that the case
-    has the same numbers in every dtype.
+    has the same numbers in every dtype. `reset` tells whether the GRU's reset gate scales the recurrent
+    product ("after", as torch's does) or the state before it ("before"); without `b_hn` the last block
+    of the GRU's bias_hh is zero.
     """
 
     mode: str
@@ -52,6 +54,8 @@ class Case:
     gain: float = 1.0
     span: float = 1.0
     grid: int | None = None
+    reset: str = "after"
+    b_hn: bool = True
     seed: int = 1
     dtype: torch.dtype = torch.float32
 
@@ -61,7 +65,9 @@ class Case:
         words += [f"P{self.P}"] if self.P else []
         words += ["relu"] if self.nonlinearity == "relu" else []
         words += ["bi"] if self.bidirectional else []
+        words += ["before"] if self.reset == "before" else []
         words += ["nobias"] if not self.bias else []
+        words += ["nobhn"] if not self.b_hn else []
         words += ["batchfirst"] if self.batch_first else []
         words += ["nohx"] if not self.hx else []
         words += [f"gain{self.gain:g}"] if self.gain != 1 else []
@@ -98,11 +104,17 @@ class Case:
             "layers": self.L > 1,
             "bidirectional": self.bidirectional,
             "proj": self.P > 0,
+            "tanh": self.kind == "RNN" and self.nonlinearity == "tanh",
             "relu": self.nonlinearity == "relu",
+            "reset_after": self.kind == "GRU" and self.reset == "after",
+            "reset_before": self.kind == "GRU" and self.reset == "before",
+            "b_hn": self.kind == "GRU" and self.bias and self.b_hn,
             "nobias": not self.bias,
             "batch_first": self.batch_first,
             "hx": self.hx,
             "empty": 0 in (self.T, self.B),
+            "float32": self.dtype == torch.float32,
+            "float64": self.dtype == torch.float64,
             "half": self.dtype in (torch.bfloat16, torch.float16),
         }
         return frozenset(name for name, needed in used.items() if needed)
@@ -199,6 +211,8 @@ def drawn(case: Case) -> Mapping[str, Tensor]:
         number = scale * (2 * uniform - 1)
         if case.grid is not None:
             number = (number * 2**case.grid).round() / 2**case.grid + 0.0  # no -0
+        if name.startswith("bias_hh") and not case.b_hn:
+            number[2 * case.H :] = 0
         numbers[name] = number.to(case.dtype)
     return numbers
 

@@ -20,6 +20,14 @@ def main() -> None:
 
 
 @app.command()
+def adapters() -> None:
+    """List the adapters for other libraries: what is installed, how to install it, and what each claims."""
+    from .adapters import lines
+
+    typer.echo("\n".join(lines()))
+
+
+@app.command()
 def deviations(
     further: Annotated[
         list[str] | None,

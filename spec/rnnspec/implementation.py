@@ -19,7 +19,7 @@ from torch import Tensor
 from .case import Case
 from .check import Failed, NotClaimed, describe
 from .keeping import Changes, kept
-from .notation import CLAIMS, MODES, OPTIONAL, is_cell
+from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, is_cell
 from .reference import Result
 from .trial import Call, current
 
@@ -36,9 +36,22 @@ class Implementation:
 
     name: str = "implementation"
     modes: tuple[str, ...] = ()
-    claims: frozenset[str] = frozenset({"hx"})
+    claims: frozenset[str] = BASIC
     changes: Changes = Changes()
     """What its import has changed in torch: in force while it is tried."""
+
+    def fitted(self, case: Case) -> Case:
+        """A case as it can be asked of this one, whose GRU may have only the reset before, or no b_hn."""
+        claimed = self.claimed(case.mode)
+        if case.kind != "GRU":
+            return case
+        if "reset_before" in claimed and "reset_after" not in claimed:
+            case = case.but(reset="before")
+        return case if "b_hn" in claimed or not case.bias else case.but(b_hn=False)
+
+    def may_die(self, case: Case) -> bool:
+        """Whether a call on this case may end the process, and is to be made in a worker."""
+        return False
 
     def claimed(self, mode: str) -> frozenset[str]:
         """What is claimed for one mode."""
@@ -96,12 +109,16 @@ class DropIn(Implementation):
 
     def _refusals(self, mode: str) -> Iterable[tuple[str, str]]:
         if self.is_torch:
+            yield from ((claim, "torch has no word for it") for claim in BEYOND)
             return
         yield "messages", "exception classes are torch's own"
         if not hasattr(self.classes[mode], "register_forward_hook"):
             yield "hooks", "it is no torch.nn.Module"
-        for claim in sorted(OPTIONAL.keys() - set(getattr(self.classes[mode], "claims", ()))):
+        own = set(getattr(self.classes[mode], "claims", ()))
+        for claim in sorted((OPTIONAL.keys() | BEYOND.keys()) - own):
             yield claim, f"claimed by a class attribute claims = {{{claim!r}}} or --rnn-with {claim}"
+        if "reset_before" in own:
+            yield "reset_after", "its reset gate comes before the product"
         for claim, words in KEYWORDS.items():
             if (claim == "proj" and mode != "LSTM") or (claim == "relu" and "RNN" not in mode):
                 continue
@@ -141,8 +158,10 @@ class Amended(Implementation):
     def __init__(
         self, inner: Implementation, more: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
     ) -> None:
-        self.inner, self.more, self.without = inner, more, without
+        implied = {"lengths"} if "packed" in without and isinstance(inner, DropIn) else set()
+        self.inner, self.more, self.without = inner, more, without | implied
         self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
+        self.may_die = inner.may_die  # type: ignore[method-assign]
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 

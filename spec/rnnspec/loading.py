@@ -1,8 +1,8 @@
 """How a name becomes an implementation.
 
-A name is `torch.nn` (the default), an entry point of the group `rnnspec.implementations`, `module` or
-`module:attribute`, or `MODE=module:Class`; what stands there is a namespace with some of torch's six class
-names, a class with torch's signatures, or an `Implementation`.
+A name is `torch.nn` (the default), an adapter (`adapters.SHIPPED`), an entry point of the group
+`rnnspec.implementations`, `module` or `module:attribute`, or `MODE=module:Class`; what stands there is a
+namespace with some of torch's six class names, a class with torch's signatures, or an `Implementation`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from . import adapters
 from .implementation import DropIn, Implementation
 from .keeping import Changes, apart
 from .notation import MODES, is_cell
@@ -69,6 +70,12 @@ def load(name: str) -> Implementation:
 def _named(name: str) -> Implementation:
     if name == "torch.nn":
         return DropIn(name, {mode: getattr(torch.nn, mode) for mode in MODES})
+    if name in adapters.SHIPPED:
+        try:
+            return adapters.load(name)
+        except Exception as error:
+            what = str(error) if isinstance(error, adapters.Missing) else _line(error)
+            raise Unusable(f"cannot load the adapter {name!r}: {what}") from error
     for point in entry_points(group=ENTRY_POINTS):
         if point.name == name:
             try:

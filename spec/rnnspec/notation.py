@@ -55,19 +55,34 @@ OPTIONAL = {
 is claimed by torch.nn, by a class whose attribute `claims` names it, and with --rnn-with.
 """
 
+BEYOND = {
+    "reset_before": "a GRU whose reset gate scales the state before the recurrent product",
+    "padded": "padded input with the lengths of its rows",
+    "zero_padding": "zeros in the output beyond the end of a row",
+}
+"""What torch's modules have no word for, and other libraries do. A clause about it is none of torch's: it has
+no row where it is not claimed.
+"""
+
 CLAIMS = {
+    "float32": "numbers in float32",
+    "float64": "numbers in float64",
+    "half": "bfloat16 and float16",
     "layers": "num_layers above 1",
     "bidirectional": "bidirectional=True",
     "proj": "proj_size of the LSTM",
+    "tanh": "nonlinearity='tanh' of the RNN",
     "relu": "nonlinearity='relu' of the RNN",
+    "reset_after": "a GRU whose reset gate scales the recurrent product, as torch's does",
+    "b_hn": "a bias in the GRU's recurrent product of the candidate",
     "nobias": "bias=False",
     "batch_first": "batch_first=True",
     "unbatched": "input without a batch axis",
+    "lengths": "sequences of unequal lengths in one call",
     "packed": "PackedSequence input",
     "hx": "an initial state can be given",
     "empty": "axes of size 0",
     "dropout": "dropout between layers in training",
-    "half": "bfloat16 and float16",
     "grad": "gradients by torch's autograd",
     "grad2": "second derivatives by torch's autograd",
     "module": "torch's constructor, attributes and state dict",
@@ -76,10 +91,15 @@ CLAIMS = {
     "copy": "copy.deepcopy, and pickling of whole modules",
     "hooks": "torch.nn.Module's hooks, parametrizations and pruning",
     "meta": "the meta device",
+    "same_dtype": "another dtype than the weights' is refused",
     "messages": "torch's own exception classes",
     **OPTIONAL,
+    **BEYOND,
 }
 """What an implementation may leave unclaimed. Each claim is all or nothing, for every mode."""
+
+BASIC = frozenset({"float32", "float64", "tanh", "reset_after", "b_hn", "hx"})
+"""One layer in one direction, with torch's equations, from a state that can be given."""
 
 
 def kind(mode: str) -> str:

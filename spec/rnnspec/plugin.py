@@ -19,12 +19,12 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
-from .implementation import Network  # noqa: E402
+from .implementation import Implementation, Network  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
 from .isolation.plugin import see_to_harm  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
 from .keeping import kept, patches  # noqa: E402
-from .notation import dtype_name  # noqa: E402
+from .notation import BEYOND, dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
 from .reporting import begun, concluded, shortened  # noqa: E402
 from .session import EXPECTED, RUN, WHOLE, Recorder, Run, note_of  # noqa: E402
@@ -94,17 +94,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     entries = scopes.chosen(metafunc.definition.iter_markers("cases"), run.scope.name)
     found = [case for dtype in run.dtypes for case in axes.built(entries, dtype)]
     found += axes.named(entries, run.further)
-    left = only_marked(metafunc.config) and not metafunc.definition.get_closest_marker("isolated")
-    found = found if run.scope.has(marker.kwargs["id"]) and not left else []
+    found = found if run.scope.has(marker.kwargs["id"]) else []
     networks = [
         Network(subject, case, device)
         for subject, device in run.subjects
         for case in run.scope.cases(
-            marker.kwargs["id"], [case for case in found if case.mode in subject.modes], fixed
+            marker.kwargs["id"], _asked(subject, found, metafunc.definition, run), fixed
         )
     ]
+    if only_marked(metafunc.config) and not metafunc.definition.get_closest_marker("isolated"):
+        networks = [n for n in networks if n.implementation.may_die(n.case)]
     ids = [f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
     metafunc.parametrize("rnn", networks, ids=ids, indirect=True)
+
+
+def _asked(subject: Implementation, found: list[Case], clause: pytest.Item, run: Run) -> list[Case]:
+    """The cases that a clause has for an implementation: of its modes, and none of what torch has no word for
+    unless it claims it. A profile asks them as they are.
+    """
+    cases = [case for case in found if case.mode in subject.modes]
+    if not run.profiles:
+        cases = list(dict.fromkeys(subject.fitted(case) for case in cases))
+    own = needs(clause)
+    return [case for case in cases if BEYOND.keys() & {*own, *case.needs} <= subject.claimed(case.mode)]
 
 
 @pytest.fixture

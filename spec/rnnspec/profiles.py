@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import SPECIFICATION
 from .check import NotClaimed
-from .notation import CELLS, CLAIMS, LAYERS, MODES, OPTIONAL
+from .notation import BASIC, BEYOND, CELLS, CLAIMS, LAYERS, MODES, OPTIONAL
 from .result import BAD, Row
 from .scopes import Scope
 
@@ -40,19 +40,20 @@ class Profile(NamedTuple):
         return unclaimed.refused or unclaimed.claim in self.claims
 
 
-STEP = frozenset({"hx"})
+STEP = BASIC
 STACK = STEP | {"layers", "bidirectional"}
-FORWARD = STACK | {"proj", "relu", "nobias", "batch_first", "unbatched", "packed"}
+FORWARD = STACK | {"proj", "relu", "nobias", "batch_first", "unbatched", "lengths", "packed"}
 GRADIENT = FORWARD | {"grad"}
-MODULE = FORWARD | {"module", "copy"}
+MODULE = FORWARD | {"module", "copy", "same_dtype"}
 TRAINING = GRADIENT | MODULE | {"dropout"}
-DROP_IN = frozenset(CLAIMS) - frozenset(OPTIONAL) - {"messages"}
+COMPLETE = frozenset(CLAIMS) - frozenset(BEYOND)
+DROP_IN = COMPLETE - frozenset(OPTIONAL) - {"messages"}
 
 PROFILES = {
     "cell": Profile("one step of a cell", CELLS, STEP),
     "sequence": Profile("sequences through one layer, forward", LAYERS, STEP),
     "bidirectional": Profile("sequences through several layers, in both directions", LAYERS, STACK),
-    "packed": Profile("the same, and sequences of unequal lengths", LAYERS, STACK | {"packed"}),
+    "packed": Profile("the same, and sequences of unequal lengths", LAYERS, STACK | {"lengths", "packed"}),
     "inference": Profile("every forward call, with given weights and any option", MODES, FORWARD),
     "gradient": Profile("every forward call and its derivatives", MODES, GRADIENT),
     "interchange": Profile(
@@ -61,7 +62,7 @@ PROFILES = {
     "training": Profile("a module, its derivatives, its modes of execution and dropout", MODES, TRAINING),
     "reproducible": Profile("training from the parameters that torch draws", MODES, TRAINING | {"seeds"}),
     "drop-in": Profile("all that torch's constructor and call stand for", MODES, DROP_IN),
-    "complete": Profile("everything", MODES, frozenset(CLAIMS)),
+    "complete": Profile("everything that torch documents", MODES, COMPLETE),
 }
 
 

@@ -101,12 +101,18 @@ def elman(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> t
 
 
 def gru(case: Case, w: Layer, gates_x: Number, state: tuple[Number, ...]) -> tuple[Number, ...]:
-    """n = tanh(W_in x_t + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h."""
+    """n = tanh(W_in x_t + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h.
+
+    With the reset before, n = tanh(W_in x_t + b_in + W_hn (r h) + b_hn).
+    """
     (h,) = state
     gates_h = linear(h, w.W_hh, w.b_hh)
     r, z, _ = (gates_x + gates_h).sigmoid().chunk(3, -1)
-    n_x, n_h = gates_x.chunk(3, -1)[2], gates_h.chunk(3, -1)[2]
-    n = (n_x + r * n_h).tanh()
+    if case.reset == "after":
+        n_h = r * gates_h.chunk(3, -1)[2]
+    else:
+        n_h = linear(r * h, w.W_hh, w.b_hh).chunk(3, -1)[2]
+    n = (gates_x.chunk(3, -1)[2] + n_h).tanh()
     return (n.lerp(h, z),)
 
 

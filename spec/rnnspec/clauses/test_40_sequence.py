@@ -89,7 +89,7 @@ def test_omitted_state_is_zero(rnn, case):
 
 
 @pytest.mark.clause(id="SEQ-10", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")
-@pytest.mark.needs("hx", "packed")
+@pytest.mark.needs("hx", "lengths")
 @cases(MODES, NETWORKS)
 def test_omitted_state_is_zero_for_packed_input(rnn, case):
     """For packed input too an omitted initial state is zeros."""

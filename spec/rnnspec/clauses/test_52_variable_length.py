@@ -22,7 +22,7 @@ MANY_UNITS = each({"B": 6, "H": 23})  # at each step some of them are above the 
 RAGGED = each({"B": 6}, {"T": 3, "B": 35})
 BOTH = each({"bidirectional": True})
 
-pytestmark = [pytest.mark.needs("packed")]
+pytestmark = [pytest.mark.needs("lengths")]
 
 
 def _ragged(case, x=None):
@@ -58,6 +58,7 @@ def test_final_states_in_the_output(rnn, case):
 
 
 @pytest.mark.clause(id="PCK-11", level="MUST", source="consequence of packing")
+@pytest.mark.needs("packed")
 @cases(MODES, NETWORKS, SIX)
 def test_padding_does_not_matter(rnn, case):
     """What stands in the padding that was packed never matters, not even NaN or infinity."""
@@ -117,6 +118,7 @@ def test_reverse_direction_starts_at_the_last_step(rnn, case):
 
 
 @pytest.mark.clause(id="PCK-14", level="MUST", source=f"{OUTPUTS}, output")
+@pytest.mark.needs("packed")
 @cases(MODES, NETWORKS, SIX)
 def test_output_is_packed(rnn, case):
     """The output of a packed input is a PackedSequence with the input's batch_sizes, sorted_indices and

@@ -84,7 +84,7 @@ def test_any_rows(rnn, case, rows):
 
 
 @pytest.mark.clause(id="ANY-5", level="MUST", source=f"torch.nn.RNN, LSTM, GRU, Inputs; {CONSEQUENCE}")
-@pytest.mark.needs("packed")
+@pytest.mark.needs("lengths")
 @cases(MODES, DIRECTION["any"])
 @for_all(lengths=draws.lengths)
 def test_packed(rnn, case, lengths):

@@ -40,7 +40,7 @@ def test_gradients_are_the_derivatives(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-2", level="MUST", source=f"{EQUATIONS}; torch.nn.utils.rnn")
-@pytest.mark.needs("grad", "packed")
+@pytest.mark.needs("grad", "lengths")
 @cases(MODES, each({"B": 5}), FINE)
 @cases(MODES, each({"B": 5, "hx": False, "dtype": torch.float32}))
 @cases(MODES, each({"B": 5}), DEEP)
@@ -193,7 +193,7 @@ def test_gradients_in_evaluation_mode(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-18", level="MUST", source="consequence of GRD-2 and PCK-15")
-@pytest.mark.needs("grad", "packed")
+@pytest.mark.needs("grad", "lengths")
 @cases(MODES, PLAIN)
 @cases(MODES, DEEP)
 def test_gradients_of_equal_lengths(rnn, case):

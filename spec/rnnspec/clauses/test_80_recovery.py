@@ -18,7 +18,7 @@ LSTMS = [*LSTM, *PROJECTED]
 
 
 @pytest.mark.clause(id="ERR-8", level="SHOULD", source="torch: input dtype does not match weight dtype")
-@pytest.mark.needs("hx")
+@pytest.mark.needs("hx", "same_dtype")
 @cases([*MODES, *CELLS])
 def test_dtype_of_the_input(rnn, case):
     """Outside autocast an input of another dtype than the weights' is refused, packed or not."""
@@ -33,7 +33,7 @@ def test_dtype_of_the_input(rnn, case):
 
 
 @pytest.mark.clause(id="ERR-9", level="SHOULD", source="consequence of ERR-8")
-@pytest.mark.needs("hx")
+@pytest.mark.needs("hx", "same_dtype")
 @cases([*MODES, *CELLS])
 def test_dtype_of_the_state(rnn, case):
     """A state of another dtype than the weights' is refused, h_0 alone or with c_0."""
@@ -45,7 +45,7 @@ def test_dtype_of_the_state(rnn, case):
 
 
 @pytest.mark.clause(id="ERR-25", level="SHOULD", source="consequence of ERR-8")
-@pytest.mark.needs("hx")
+@pytest.mark.needs("hx", "same_dtype")
 @cases([*LSTMS, *CELLS[3:]])
 def test_dtype_of_c_0(rnn, case):
     """A c_0 of another dtype than the weights' is refused, where h_0 has theirs."""

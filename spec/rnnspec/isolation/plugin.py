@@ -106,8 +106,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def marked(item: pytest.Item) -> bool:
-    """Whether it is a clause that may end the process."""
-    return network_of(item) is not None and item.get_closest_marker("isolated") is not None
+    """Whether it is a clause that may end the process, or an implementation may on such a case."""
+    network = network_of(item)
+    if network is None:
+        return False
+    may_die = network.implementation.may_die(network.case)
+    return may_die or item.get_closest_marker("isolated") is not None
 
 
 def _seconds(item: pytest.Item) -> float:

@@ -30,7 +30,7 @@ def computed(steps: list[Step], got: Place, evidence: Evidence) -> Wanted | None
     own = MADE.search(" ".join([step.x, *step.state]))
     if not own and gives(from_scratch, [step], got, evidence):
         return ["# wanted: the equations, in float64"], repr(evidence.wanted)
-    if case.L == case.D == 1 and not case.P:
+    if case.L == case.D == 1 and not case.P and case.reset == "after":  # torch's functions have no other
         for trail in ([step], trail_of(steps, step)):
             if gives(pinned, trail, got, evidence):
                 return equations(trail, got)

@@ -1,0 +1,103 @@
+"""Adapters: other libraries' recurrent networks, ready to be checked. One file a library.
+
+`SHIPPED` lists them. A library is imported when its adapter is asked for, and one that is missing is an error
+that says what to install. `base` is what adapters have in common, `crossing` where tensors become arrays,
+`jax` the base of those in JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ..implementation import Implementation
+
+
+class Missing(ImportError):
+    """An adapter's library is not installed; the message says what is to be installed."""
+
+
+class Shipped(NamedTuple):
+    """An adapter: what it is, where it stands, the extra that installs what it needs, and what that is."""
+
+    about: str
+    module: str
+    attribute: str
+    extra: str = ""
+    distributions: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """What of the distributions is not installed."""
+        return [name for name in self.distributions if not _version(name)]
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What is installed of the distributions; torch, which every adapter needs, is not among them."""
+        return {name: version for name in self.distributions if (version := _version(name))}
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install 'rnnspec[{self.extra}]'"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+SHIPPED: Mapping[str, Shipped] = {
+    "equinox": Shipped(
+        "Equinox: LSTMCell, GRUCell", "equinox", "EQUINOX", "jax", ("jax", "jaxlib", "equinox")
+    ),
+}
+"""By the names that `--rnn` takes."""
+
+
+def load(name: str) -> Implementation:
+    """The adapter of a name of `SHIPPED`.
+
+    Raises:
+        Missing: its library is not installed.
+    """
+    shipped = SHIPPED[name]
+    if shipped.missing:
+        raise Missing(f"{name} needs {', '.join(shipped.missing)}; {shipped.install}")
+    found: Implementation = getattr(
+        importlib.import_module(f"{__name__}.{shipped.module}"), shipped.attribute
+    )
+    return found
+
+
+def lines() -> Iterator[str]:
+    """What a reader of the list wants to know: of each adapter its name and what it is, what is installed of
+    it or how to install it, and what it claims.
+    """
+    for name, shipped in SHIPPED.items():
+        yield f"{name}  {shipped.about}"
+        if shipped.missing:
+            yield f"    not installed: {shipped.install}"
+            continue
+        versions = ", ".join(f"{library} {version}" for library, version in shipped.versions.items())
+        yield f"    {versions or 'comes with torch'}"
+        yield from (f"    {line}" for line in _claims(name))
+
+
+def _claims(name: str) -> Iterator[str]:
+    """What it claims, the modes of equal claims in one line."""
+    try:
+        found = load(name)
+    except Exception as error:  # such as another backend of a library that has been chosen already
+        yield " ".join(f"cannot be loaded here: {type(error).__name__}: {error}".split())
+        return
+    by: dict[frozenset[str], list[str]] = {}
+    for mode in found.modes:
+        by.setdefault(found.claimed(mode), []).append(mode)
+    for claims, modes in by.items():
+        yield f"{', '.join(modes)}: {', '.join(sorted(claims))}"
