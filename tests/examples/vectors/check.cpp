@@ -42,15 +42,15 @@ Configuration configuration(const Value& words)
     return net;
 }
 
-/// The names of all that an LSTM may be given. Any other, such as lengths, may change the result.
+/// The names of all that the network may be given. Any other, such as lengths, may change the result.
 std::set<std::string> names(const Configuration& net)
 {
-    std::set<std::string> out{"input", "h_0", "c_0"};
+    std::set<std::string> out{"input", "h_0", "c_0"}, weights{"weight_ih", "weight_hh"};
+    if (net.bias) weights.insert({"bias_ih", "bias_hh"});
+    if (net.P > 0) weights.insert("weight_hr");
     for (std::size_t layer = 0; layer < net.L; ++layer) {
         for (std::size_t direction = 0; direction < net.D; ++direction) {
-            for (const char* name : {"weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"}) {
-                out.insert(name + suffix(layer, direction));
-            }
+            for (const std::string& name : weights) out.insert(name + suffix(layer, direction));
         }
     }
     return out;
