@@ -49,7 +49,7 @@ def failing(
 
     def networks(clause: Clause) -> Iterator[Network]:
         cases = [c for dtype in dtypes for c in clause.cases(dtype)] + clause.named(*dtypes)
-        cases = [c for c in cases if c.mode in implementation.modes]
+        cases = [implementation.fitted(c) for c in cases if c.mode in implementation.modes]
         cases.sort(key=work)
         for case in cases if str(clause) in suspects else others(cases):
             yield Network(implementation, case, CPU)

@@ -18,11 +18,12 @@ import killing
 import plain
 from kill_matrix import DTYPES
 from mutants import MUTANTS
+from mutants.beyond import RIGHT
 from mutants.registry import drop_in
 from mutants.transforms import Scripted
 from rnnspec import catalogue
 from rnnspec.implementation import Amended, DropIn
-from rnnspec.notation import MODES
+from rnnspec.notation import BEYOND, MODES
 
 TRIED, FAILS = kill_matrix.read()
 
@@ -43,13 +44,15 @@ def test_correct_drop_in_passes(mode: str) -> None:
 def test_correct_drop_in_keeps_what_mutants_claim(mode: str) -> None:
     """Nor does it lack what mutants claim beside what every drop-in does; to be scripted it is prepared."""
     ancestor = drop_in(f"Prepared{mode}", Scripted, mode)
+    beyond = drop_in(f"Beyond{mode}", RIGHT.get(mode, Scripted), mode)
     about: dict[frozenset[str], set[str]] = defaultdict(set)
     for mutant in MUTANTS.values():
         if mutant.mode == mode:
             about[frozenset(getattr(mutant.cls, "claims", ()))].update(mutant.dies_of)
     for claims, ids in about.items():
         if claims:
-            subject = Amended(DropIn(f"plain:{mode}", {mode: ancestor}), more=claims)
+            cls = beyond if claims <= BEYOND.keys() else ancestor
+            subject = Amended(DropIn(f"plain:{mode}", {mode: cls}), more=claims)
             assert killing.failing(subject, DTYPES, ids, among=clauses(ids)) == []
 
 

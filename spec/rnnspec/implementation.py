@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -306,6 +306,16 @@ class Network:
             self.check_states(now, answer)
             hidden.append(now[0])
         return Result(torch.stack(hidden), *(part[None] for part in now or ()))
+
+    def with_lengths(self, x: Tensor, lengths: Sequence[int]) -> Result:
+        """The result of padded input (T, B, I) and the lengths of its rows, from the case's state, detached.
+
+        For those that claim `padded`: their network has a method of that name.
+        """
+        module, state = self.module, self._here(self.case.state)
+        with self._inside("calling"):
+            output, final = module.with_lengths(self._here(x), state, list(lengths))
+        return Result(output, *final).map(Tensor.detach)
 
     def packed(self, state: tuple[Tensor, ...] | None) -> Any:
         """A state as this mode takes it: a pair for the LSTM, else the tensor itself."""

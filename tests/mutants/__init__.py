@@ -4,6 +4,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     algebra,
     any_size,
     batch,
+    beyond,
     cells,
     construction,
     determinism,

@@ -2,7 +2,7 @@
 
 from plain.cells import Cell, GRUCell, LSTMCell, RNNCell
 from plain.layers import GRU, LSTM, RNN, Layers, Place
-from plain.steps import ElmanStep, GRUStep, LSTMStep, State, Step, Weights, affine
+from plain.steps import ElmanStep, GRUBeforeStep, GRUStep, LSTMStep, State, Step, Weights, affine
 
 __all__ = [
     "GRU",
@@ -10,6 +10,7 @@ __all__ = [
     "RNN",
     "Cell",
     "ElmanStep",
+    "GRUBeforeStep",
     "GRUCell",
     "GRUStep",
     "LSTMCell",

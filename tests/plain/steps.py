@@ -131,6 +131,24 @@ class GRUStep(Step):
         return (1 - z) * n + z * h
 
 
+class GRUBeforeStep(GRUStep):
+    """The reset gate scales the state before the product."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        (h,) = state
+        inputs = self.gates(affine(x, w.weight_ih, w.bias_ih))
+        recurrent = self.gates(affine(h, w.weight_hh, w.bias_hh))
+        r = self.sigmoid(inputs["r"] + recurrent["r"])
+        z = self.sigmoid(inputs["z"] + recurrent["z"])
+        return (self.blend(z, self.tanh(inputs["n"] + self.inside(r, h, w)), h),)
+
+    def inside(self, r: Tensor, h: Tensor, w: Weights) -> Tensor:
+        return self.gates(affine(self.reset(r, h), w.weight_hh, w.bias_hh))["n"]
+
+    def reset(self, r: Tensor, h: Tensor) -> Tensor:
+        return r * h
+
+
 class LSTMStep(Step):
     order = "ifgo"
 

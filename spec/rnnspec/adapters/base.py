@@ -108,9 +108,9 @@ class Adapted:
             return self._packed(x, state)
         if is_cell(self.case.mode):
             return self._given(self.parts[0](x, state)[1])
-        return self._returned(*self.padded(x, state))
+        return self._returned(*self.with_lengths(x, state))
 
-    def padded(
+    def with_lengths(
         self, x: Tensor, state: State | None, lengths: Sequence[int] | None = None
     ) -> tuple[Tensor, State]:
         """x (T, B, I), whose rows end after `lengths` steps -> output (T, B, D·H) as the library gives it,
@@ -155,7 +155,7 @@ class Adapted:
 
     def _packed(self, x: PackedSequence, state: State | None) -> Any:
         dense, lengths = pad_packed_sequence(x, padding_value=PADDING)
-        output, final = self.padded(dense, state, lengths.tolist())
+        output, final = self.with_lengths(dense, state, lengths.tolist())
         packed = pack_padded_sequence(output, lengths, enforce_sorted=x.sorted_indices is None)
         same = x._replace(data=packed.data) if isinstance(x.data, Tensor) else packed
         return self._returned(same, final)

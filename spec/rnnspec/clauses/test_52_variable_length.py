@@ -11,7 +11,7 @@ from rnnspec.axes import GRU, MODES, NETWORKS, RELU, TANH, cases, each
 from rnnspec.bound import propagated
 from rnnspec.check import agrees, differs, equals, is_same, rejects
 from rnnspec.parts import part, state_of
-from rnnspec.reference import run
+from rnnspec.reference import Result, run
 
 INPUTS, OUTPUTS = (f"torch.nn.RNN, LSTM, GRU, {part}" for part in ("Inputs", "Outputs"))
 CONSEQUENCE = "consequence of the equations"
@@ -228,3 +228,26 @@ def test_gradients_are_those_of_the_sequences_alone(rnn, case):
         (result.output.sum() + 2 * result.h_n.sum()).backward()
     for name, have, leaf in zip(("input", "h_0"), got, alone, strict=True):
         equals(have, leaf.grad.to(case.dtype), f"gradient of {name}")
+
+
+@pytest.mark.clause(id="PCK-21", level="MUST", source=CONSEQUENCE)
+@pytest.mark.needs("padded", "hx")
+@cases(MODES, NETWORKS, SIX)
+def test_padding_beside_lengths(rnn, case):
+    """Given padded input and the lengths of its rows, what stands in the padding never matters."""
+    lengths = ragged.lengths(case)
+    wanted, within = ragged.alone(case, lengths)
+    for value in (0.0, 1.0, -100.0):
+        got = rnn.with_lengths(ragged.beyond(case.input, lengths, value), lengths)
+        valid = Result(ragged.beyond(got.output, lengths, 0.0), *got.state)
+        agrees(valid, wanted, within)
+
+
+@pytest.mark.clause(id="PCK-22", level="MUST", source="ONNX LSTM, GRU, RNN, Y; paddle.nn.LSTM, outputs")
+@pytest.mark.needs("padded", "zero_padding", "hx")
+@cases(MODES, NETWORKS, SIX)
+def test_padding_of_the_output(rnn, case):
+    """Given padded input and the lengths of its rows, the output beyond a row's end is zero."""
+    lengths = ragged.lengths(case)
+    got = rnn.with_lengths(ragged.beyond(case.input, lengths, 1.0), lengths)
+    equals(got.output, ragged.beyond(got.output, lengths, 0.0), "output with zeros beyond each row's end")
