@@ -52,6 +52,30 @@ def deviations(
 
 
 @app.command()
+def handshake(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The implementation, as pytest --rnn takes it.")
+    ],
+    device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
+    dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "float32",
+) -> None:
+    """Say in plain words how weights, states or equations are mapped wrongly, on a few small networks.
+
+    Exits with 1 where something is off, and with 2 where there is nothing to try.
+    """
+    from .handshake.command import Unusable, found
+
+    try:
+        findings = found(name, device, dtype)
+    except Unusable as error:
+        typer.echo(f"rnnspec: {error}", err=True)
+        raise typer.Exit(2) from error
+    for finding in findings:
+        typer.echo(f"{finding.mode}: {finding.said}")
+    raise typer.Exit(any(finding.wrong for finding in findings))
+
+
+@app.command()
 def reproduce(
     clause: Annotated[str, typer.Argument(metavar="CLAUSE", help="Its id, such as LSTM-1.")],
     case: Annotated[

@@ -19,6 +19,7 @@ pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 from . import axes, bound, options, scopes  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
+from .handshake.noticed import noticed  # noqa: E402
 from .implementation import Implementation, Network  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
 from .isolation.plugin import see_to_harm  # noqa: E402
@@ -219,6 +220,7 @@ def pytest_runtest_makereport(
     note["spent"] = dict(trial.spent)
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
     see_to_harm(item, note)
+    note |= noticed(item, network, verdict.outcome, call.excinfo.value if call.excinfo else None)
     concluded(report, note, verdict.details)
     return shortened(item, report)
 

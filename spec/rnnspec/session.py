@@ -17,6 +17,7 @@ from .implementation import Implementation
 from .notation import dtype_name
 from .profiles import Profile, verdict
 from .report import terminal
+from .report.handshakes import Handshake
 from .scopes import Scope
 
 NOTE = "rnnspec"
@@ -30,12 +31,16 @@ WHOLE = "rnnspec_whole"
 
 
 class Note(NamedTuple):
-    """What a report says of a clause: its row and norm, the profiles that count it, and seconds spent."""
+    """What a report says of a clause: its row and norm, the profiles that count it, and seconds spent.
+
+    `handshake` is what was found at the first failure of an implementation and mode.
+    """
 
     row: result.Row
     norm: str
     profiles: list[str]
     spent: Mapping[str, float]
+    handshake: Handshake | None = None
 
 
 @dataclass
@@ -62,6 +67,10 @@ class Run:
     @property
     def rows(self) -> list[result.Row]:
         return [note.row for note in self.notes.values()]
+
+    @property
+    def handshakes(self) -> list[Handshake]:
+        return [note.handshake for note in self.notes.values() if note.handshake]
 
     @property
     def spent(self) -> dict[str, float]:
@@ -132,7 +141,8 @@ class Recorder:
         note = note_of(report)
         if note:
             row = result.Row(**note["row"])
-            self.run.notes[report.nodeid] = Note(row, note["norm"], note["profiles"], note["spent"])
+            found = Handshake(row, **note["handshake"]) if "handshake" in note else None
+            self.run.notes[report.nodeid] = Note(row, note["norm"], note["profiles"], note["spent"], found)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -173,6 +183,11 @@ class Recorder:
             threads=run.threads,
             seed=list(run.scope.seeds) or "of each case",
             profiles=[said for _, said in run.verdicts()],
+            handshakes=[
+                {key: getattr(found.row, key) for key in ("implementation", "mode", "device", "dtype")}
+                | {"said": found.said}
+                for found in run.handshakes
+            ],
             arguments=[str(argument) for argument in self.config.invocation_params.args],
         )
 
@@ -182,7 +197,8 @@ class Recorder:
         if not run.wanted:
             return
         terminalreporter.section("rnnspec")
-        for line in terminal.lines(run.rows, {note.row.clause: note.norm for note in run.notes.values()}):
+        norms = {note.row.clause: note.norm for note in run.notes.values()}
+        for line in terminal.lines(run.rows, norms, run.handshakes):
             say(line)
         if not run.ran:
             say("no clause ran: this is not a pass", red=True)

@@ -8,14 +8,19 @@ from itertools import groupby
 
 from ..clauses import CHAPTERS
 from ..result import BAD, OUTCOMES, Row
+from . import handshakes
+from .handshakes import Handshake
 
 
-def lines(rows: Sequence[Row], norms: Mapping[str, str]) -> Iterator[str]:
-    """The summary of each implementation and device, one after the other."""
+def lines(rows: Sequence[Row], norms: Mapping[str, str], found: Sequence[Handshake] = ()) -> Iterator[str]:
+    """The summary of each implementation and device, one after the other, and first what handshakes found."""
     by = sorted(rows, key=lambda row: row.key)
     for (name, device), group in groupby(by, key=lambda row: (row.implementation, row.device)):
         mine = list(group)
         yield f"{name} on {device}"
+        yield from handshakes.lines(
+            h for h in found if (h.row.implementation, h.row.device) == (name, device)
+        )
         yield from table(mine)
         yield from failing(mine, norms)
 
