@@ -98,6 +98,12 @@ class Direction:
             squash = relu if self.case.nonlinearity == "relu" else do.tanh
             return [squash(do.sum(*block)) for (block,) in units], c
         if self.case.kind == "GRU":
+            if self.case.reset == "before":
+                scaled = [
+                    do.product(do.sigmoid(do.sum(*r)), b) for (r, _, _), b in zip(units, h, strict=True)
+                ]
+                inside = self.gates(2, x, scaled, do)
+                units = [(ONE, z, n) for (_, z, _), n in zip(units, inside, strict=True)]
             return [gru(r, z, n, b, do) for (r, z, n), b in zip(units, h, strict=True)], c
         pairs = [lstm(i, f, g, o, b, do) for (i, f, g, o), b in zip(units, c, strict=True)]
         h, c = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -114,6 +120,10 @@ NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 def relu(a: Number) -> Number:
     return max(a, CONTEXT.mpf(0))
+
+
+ONE: Any = (CONTEXT.mpf(0), CONTEXT.inf)
+"""A pre-activation at which sigmoid is 1."""
 
 
 def gru(r: Pair, z: Pair, n: Pair, before: Number, do: Arithmetic) -> Number:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 import ways
 from rnnspec import gradients, reference
-from rnnspec.axes import CELLS, DIRECTION, LAYERS, MODES, built, cases, each
+from rnnspec.axes import CELLS, DIRECTION, LAYERS, built, cases, each
 from rnnspec.backward import Traced
 from rnnspec.case import Case
 from rnnspec.catalogue import every
 from rnnspec.gradients import Gradients, Wanted, expected, weighing
 from rnnspec.notation import DTYPES, dtype_name
-from ways import HALF, WAYS
+from ways import HALF, STEPS, WAYS
 
 CLOSE = 1e-13
 """Some hundred float64 roundings of sums of numbers of about 1."""
@@ -25,12 +25,15 @@ CLOSE = 1e-13
 LOOSE = 64
 """Worst cases of every rounding on both ways, summed over steps and rows, do not meet."""
 
-NETWORKS = built(cases(MODES, each({"B": 2}), LAYERS, DIRECTION["any"]).args, torch.float64)
+LOOSE_BEFORE = 96
+"""The same with another product within each step, whose worst case meets the others as rarely."""
+
+NETWORKS = built(cases(STEPS, each({"B": 2}), LAYERS, DIRECTION["any"]).args, torch.float64)
 OTHERWISE = built(
-    cases([*MODES, *CELLS], each({"bias": False}, {"hx": False}, {"T": 1, "H": 4, "I": 1})).args,
+    cases([*STEPS, *CELLS], each({"bias": False}, {"hx": False}, {"T": 1, "H": 4, "I": 1})).args,
     torch.float64,
 )
-MODE = pytest.mark.parametrize("mode", MODES, ids=lambda m: "-".join(map(str, m.values())))
+MODE = pytest.mark.parametrize("mode", STEPS, ids=lambda m: "-".join(map(str, m.values())))
 
 
 def leaves(case: Case, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -127,7 +130,7 @@ def test_every_correct_way_stays_within(mode: Any, dtype: torch.dtype) -> None:
             share = headroom(by_autograd(ways.run(case, way, asked), weighing(case), asked), wanted)
             assert share <= 1, f"{case} by {way}: {share:.2f} of the bound"
             worst = max(worst, share)
-    assert worst >= 1 / LOOSE
+    assert worst >= 1 / (LOOSE_BEFORE if "reset" in mode else LOOSE)
 
 
 @pytest.mark.parametrize("reach", [1e-6, 1e-3])

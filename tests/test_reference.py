@@ -9,13 +9,14 @@ import torch
 
 from loops import Arithmetic, run
 from rnnspec import bound, reference
-from rnnspec.axes import DIRECTION, LAYERS, MODES, built, cases, each
+from rnnspec.axes import DIRECTION, LAYERS, built, cases, each
 from rnnspec.case import Case
+from ways import STEPS
 
-NETWORKS = built(cases(MODES, each({"B": 2}), LAYERS, DIRECTION["any"]).args, torch.float64)
+NETWORKS = built(cases(STEPS, each({"B": 2}), LAYERS, DIRECTION["any"]).args, torch.float64)
 OTHERWISE = built(
     cases(
-        MODES,
+        STEPS,
         each({"bias": False}, {"hx": False}, {"gain": 3.0, "span": 4.0}, {"T": 1, "H": 1, "I": 1}),
         each({"B": 2, "seed": 2}),
     ).args,

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rnnspec.axes import MODES, Axis
 from rnnspec.case import Case
 from rnnspec.reference import Result
 
 State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
+
+
+STEPS: Axis = [*MODES, {"mode": "GRU", "reset": "before"}]
+"""The steps that there are: torch's, and the GRU with the reset before."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,9 @@ def step(case: Case, way: Way, w: Weights, x: Tensor, state: State) -> State:
         return (a.relu() if case.nonlinearity == "relu" else way.tanh(a),)
     if case.kind == "GRU":
         (r_x, z_x, n_x), (r_h, z_h, n_h) = from_x.chunk(3, -1), from_h.chunk(3, -1)
-        z = way.sigmoid(z_x + z_h)
-        n = way.tanh(n_x + way.sigmoid(r_x + r_h) * n_h)
+        z, r = way.sigmoid(z_x + z_h), way.sigmoid(r_x + r_h)
+        n_h = r * n_h if case.reset == "after" else gates(way, w, x, r * h, split=True)[1].chunk(3, -1)[2]
+        n = way.tanh(n_x + n_h)
         return (n + z * (h - n) if way.lerp else (1 - z) * n + z * h,)
     i, f, g, o = (from_x + from_h).chunk(4, -1)
     c = way.sigmoid(f) * state[1] + way.sigmoid(i) * way.tanh(g)
