@@ -41,7 +41,7 @@ def _tensor(array: Any) -> Tensor:
 ARRAYS = Arrays(_array, _tensor)
 
 
-QUICK: Mapping[str, Any] = {
+QUICK = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,
@@ -133,7 +133,7 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def _quick() -> Mapping[str, Any] | None:
+def _quick() -> dict[str, Any] | None:
     """What makes compiling four times as fast: it takes most of the time of thousands of small networks.
 
     What is judged is the library's arithmetic, and not XLA's optimiser. Where XLA does not know a word of
