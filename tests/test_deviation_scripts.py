@@ -1,4 +1,7 @@
-"""The scripts of `deviations/torch/`: they exit with 1 where the installed torch deviates, else with 0."""
+"""The scripts of `deviations/*/`: they exit with 1 where what is installed deviates, else with 0.
+
+Those about a library that is not installed are only read.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,33 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import torch
 
 from rnnspec import axes, catalogue
+from rnnspec.adapters import SHIPPED
 from rnnspec.catalogue import Clause
 from rnnspec.deviations import Entry, load
 from rnnspec.implementation import Network
+from rnnspec.loading import Unusable
 from rnnspec.loading import load as implementation
 from rnnspec.notation import DTYPES
-from rnnspec.reproduce.listed import FOLDER, Listed, listed, scripts
+from rnnspec.reproduce.listed import Listed, listed, scripts
 
 SCRIPTS = list(scripts())
-ENTRIES = [entry for entry in load().entries if entry.implementation == "torch.nn"]
+ENTRIES = load().entries
 UNABLE = 2
 """With this a script exits where something that it needs is not installed."""
+
+LINK = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+")
 
 SOME = 6
 """So many runs in which what shows in some shows at least once."""
 
-named = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.path.stem)
+named = pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: f"{s.path.parent.name}/{s.path.stem}")
 
 
 @cache
@@ -40,16 +48,41 @@ def clauses() -> dict[str, Clause]:
 
 
 @cache
-def networks(clause: str) -> list[Network]:
-    """Torch's networks on which a clause is tried, in every dtype and scope, on the CPU."""
-    entries, torchs = clauses()[clause].entries("full"), implementation("torch.nn")
+def wanting(name: str) -> str:
+    """Why an implementation cannot be tried here: its library, or another choice of a library's backend."""
+    try:
+        implementation(name)
+    except Unusable as error:
+        return str(error)
+    return ""
+
+
+def usable(names: frozenset[str]) -> list[str]:
+    """Those of the implementations that can be tried here; where there is none, nothing about them is."""
+    found = [name for name in sorted(names) if not wanting(name)]
+    if not found:
+        pytest.skip("; ".join(wanting(name) for name in sorted(names)))
+    return found
+
+
+@cache
+def networks(clause: str, name: str) -> list[Network]:
+    """The networks of an implementation on which a clause is tried, in every dtype and scope, on the CPU."""
+    entries, subject = clauses()[clause].entries("full"), implementation(name)
     cases = [case for dtype in DTYPES.values() for case in axes.built(entries, dtype)]
-    return [Network(torchs, case, torch.device("cpu")) for case in cases]
+    mine = [subject.fitted(case) for case in cases if case.mode in subject.modes]
+    return [Network(subject, case, torch.device("cpu")) for case in mine]
+
+
+def about(script: Listed) -> list[Network]:
+    """The networks that a script is about."""
+    every = [n for name in usable(script.implementations) for n in networks(script.clause, name)]
+    return [network for network in every if script.fits(network.case)]
 
 
 def entries_of(script: Listed) -> list[Entry]:
-    """The entries about networks that the script is about, whatever the version of torch."""
-    mine = [network for network in networks(script.clause) if script.fits(network.case)]
+    """The entries about networks that the script is about, whatever the version of the library."""
+    mine = about(script)
     return [entry for entry in ENTRIES if any(_is_about(entry, script.clause, n) for n in mine)]
 
 
@@ -58,8 +91,8 @@ def _is_about(entry: Entry, clause: str, network: Network) -> bool:
 
 
 def deviates(script: Listed) -> bool:
-    """Whether an entry says so of the torch that is installed."""
-    mine = [network for network in networks(script.clause) if script.fits(network.case)]
+    """Whether an entry says so of the library that is installed."""
+    mine = about(script)
     return any(entry.applies(script.clause, network) for entry in ENTRIES for network in mine)
 
 
@@ -71,9 +104,13 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The scripts that are asked for, two at a time."""
     folder = tmp_path_factory.mktemp("scripts")
     params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    asked = dict.fromkeys(each["script"] for each in params if "script" in each)
+    asked = [s for s in dict.fromkeys(p["script"] for p in params if "script" in p) if _here(s)]
     with ThreadPoolExecutor(2) as pool:
         yield {script: pool.submit(run, script, folder) for script in asked}
+
+
+def _here(script: Listed) -> bool:
+    return not all(wanting(name) for name in script.implementations)
 
 
 def run(script: Listed, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -89,32 +126,42 @@ def run(script: Listed, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @named
 def test_shows_what_is_listed(script: Listed, runs: Runs) -> None:
+    wanted = deviates(script)
     ran = runs[script].result()
     if ran.returncode == UNABLE and "needs" in script.text:
         pytest.skip(ran.stdout.strip())
     assert "Traceback" not in ran.stderr, ran.stderr
-    assert ran.returncode == deviates(script), ran.stdout + ran.stderr
+    assert ran.returncode == wanted, ran.stdout + ran.stderr
+
+
+def modules(script: Listed) -> set[str]:
+    """What a script may import: its library and NumPy, and torch where it is about what torch makes of it."""
+    if script.implementations == {"torch.nn"}:
+        return {"torch"}
+    wanted = {part for name in usable(script.implementations) for part in SHIPPED[name].distributions}
+    own = {module for module, of in metadata.packages_distributions().items() if wanted & set(of)}
+    return own | {"numpy"} | ({"torch"} if "torch" in script.path.parent.name else set())
 
 
 @named
-def test_needs_only_torch(script: Listed) -> None:
+def test_needs_only_the_library(script: Listed) -> None:
+    allowed = modules(script) | sys.stdlib_module_names
     body = re.search(r'BODY = """\\\n(.*?)"""', script.text, re.DOTALL)
     for text in (script.text, body[1] if body else ""):
         for node in ast.walk(ast.parse(text)):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            for module in modules:
-                assert module.split(".")[0] in {"torch", *sys.stdlib_module_names}
+            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {module.split(".")[0] for module in imported} <= allowed
 
 
 @named
 def test_says_what_it_is_about(script: Listed) -> None:
-    """The norm, what torch does instead, and a link, or that there is none; and it is short."""
+    """The norm, what the library does instead, and a link, or that there is none; and it is short."""
     lines = script.text.splitlines()
     said = " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
     assert said.startswith(f"{script.clause}: ")
-    assert "https://github.com/pytorch/pytorch/issues/" in said or "No upstream issue." in said
-    assert len(lines) <= 26
+    assert LINK.search(said) or "No upstream issue." in said
+    assert len(lines) <= (26 if script.path.parent.name == "torch" else 40)
     assert lines[-1].startswith("raise SystemExit(")
 
 
@@ -126,7 +173,8 @@ def test_has_an_entry(script: Listed) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.place)
 def test_an_entry_has_a_script(entry: Entry) -> None:
-    about = [network for network in networks(entry.clause) if _is_about(entry, entry.clause, network)]
+    (name,) = usable(frozenset({entry.implementation}))
+    about = [n for n in networks(entry.clause, name) if _is_about(entry, entry.clause, n)]
     assert about, "the entry is about no case"
-    without = [str(n.case) for n in about if not listed(entry.clause, n.case)]
-    assert not without, f"no script in {FOLDER.name}/ is about {without}"
+    without = [str(n.case) for n in about if not listed(entry.clause, n.case, name)]
+    assert not without, f"no script beside {entry.place} is about {without}"

@@ -121,7 +121,7 @@ def reproduced(asked: Asked) -> Reproducer:
         return Reproducer(PASSES, "", passes(asked, found))
     case, what = asked.cases[found["case"]], found["message"].partition("\n")[0]
     tried_on = f"{asked.clause} on {case}, {dtype_name(case.dtype)}: {found['outcome']}, {what}"
-    for script in listed(str(asked.clause), case) if asked.rnn == "torch.nn" else ():
+    for script in listed(str(asked.clause), case, asked.rnn):
         if shows(script.text):
             return Reproducer(WRITTEN, script.text, tried_on)
     text = "\n".join([*_heading(asked, case), *found["lines"], ""])

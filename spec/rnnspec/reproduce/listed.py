@@ -1,17 +1,21 @@
-"""The scripts of `deviations/torch/`: one for each deviation of torch, written by hand."""
+"""The scripts about listed deviations, written by hand: those of `deviations/torch.toml` are in
+`deviations/torch/`, and those of every other file are in the folder of its name.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ..case import Case
+from ..deviations import FOLDER
+from ..deviations.reading import read
 from ..notation import dtype_name
 
-FOLDER = Path(__file__).parents[1] / "deviations" / "torch"
 NAME = re.compile(r"([a-z]+)_(\d+)(?:_[a-z_]+)?\.py")
 CASES = re.compile(r"^# cases: (\S+?)(?:, (\S+))?$", re.MULTILINE)
 
@@ -25,15 +29,26 @@ class Listed(NamedTuple):
     case: str = "*"
     dtype: str = "*"
 
+    @property
+    def implementations(self) -> frozenset[str]:
+        """Those whose deviations its folder is about."""
+        return _implementations(self.path.parent.name)
+
     def fits(self, case: Case) -> bool:
         """Whether the deviation on this case is that of the script."""
         name = str(case.but(seed=1))
         return fnmatchcase(name, self.case) and fnmatchcase(dtype_name(case.dtype), self.dtype)
 
 
+@cache
+def _implementations(folder: str) -> frozenset[str]:
+    entries = read(FOLDER / f"{folder}.toml", shipped=True)
+    return frozenset(entry.implementation for entry in entries)
+
+
 def scripts() -> Iterator[Listed]:
-    """All of them, by name."""
-    for path in sorted(FOLDER.glob("*.py")):
+    """All of them, by folder and name."""
+    for path in sorted(FOLDER.glob("*/*.py")):
         named, text = NAME.fullmatch(path.name), path.read_text("utf-8")
         assert named, f"{path.name} is not named after a clause"
         patterns = CASES.search(text)
@@ -41,7 +56,8 @@ def scripts() -> Iterator[Listed]:
         yield Listed(path, f"{named[1].upper()}-{named[2]}", text, *where)
 
 
-def listed(clause: str, case: Case) -> list[Listed]:
-    """The scripts about a clause on a case, those about fewer cases first."""
-    found = [script for script in scripts() if script.clause == clause and script.fits(case)]
+def listed(clause: str, case: Case, implementation: str) -> list[Listed]:
+    """The scripts about a clause on a case of an implementation, those about fewer cases first."""
+    mine = [script for script in scripts() if script.clause == clause and script.fits(case)]
+    found = [script for script in mine if implementation in script.implementations]
     return sorted(found, key=lambda script: (-len(script.case), script.path.name))
