@@ -16,7 +16,7 @@ from ..implementation import Network
 from ..keeping import kept, pristine
 from ..notation import dtype_name, is_cell
 from ..trial import trying
-from .described import described, forms
+from .described import described, dtypes
 from .manner import TORCHS, Manner
 from .probes import Answer, Stage, answer, applicable
 from .readings import every
@@ -108,10 +108,7 @@ class _Judge:
 
     def _explain(self, stage: Stage, given: Sequence[Answer], prefix: str) -> None:
         finding, case = self.finding, given[0].case
-        if self.unit is None and (unit := precision(given)):
-            self.unit = unit
-            computed = f"{dtype_name(case.dtype)} is computed in {dtype_name(unit)}"
-            finding.named.append(prefix + (forms(given[0]) or computed))
+        self._tell_precision(given, prefix)
         start = time.perf_counter()
         search = Search(given, self._known(stage), self.unit or case.dtype, start + self.left)
         if search.explained:
@@ -125,9 +122,22 @@ class _Judge:
             self.unexplained.add(stage.name)
             finding.off.append(prefix + described(given))
 
+    def _tell_precision(self, given: Sequence[Answer], prefix: str) -> None:
+        """Numbers of another dtype, or of its precision: once."""
+        case = given[0].case
+        if self.unit is not None:
+            return
+        if unit := precision(given):
+            self.unit = unit
+            computed = f"{dtype_name(case.dtype)} is computed in {dtype_name(unit)}"
+            self.finding.named.append(prefix + (dtypes(given[0]) or computed))
+        elif other := next(filter(None, map(dtypes, given)), ""):
+            self.unit = case.dtype
+            self.finding.named.append(prefix + other)
+
     def _known(self, stage: Stage) -> Manner:
         known = TORCHS
-        for name in (SIMPLEST, *stage.after, stage.name):
+        for name in dict.fromkeys((SIMPLEST, *stage.after, stage.name)):
             known = known.but(self.manners.get(name, TORCHS)) or known
         return known
 

@@ -21,21 +21,29 @@ def described(answers: Sequence[Answer]) -> str:
     only = ""
     if others:
         only = f", only {kinds[0]}" if len(kinds) == 1 else f", not {_listed(others)}"
-    return forms(wrong[0]) + only if forms(wrong[0]) else f"{_values(wrong[0])}{only}"
+    return (_shapes(wrong[0]) or _values(wrong[0])) + only
 
 
-def forms(answer: Answer) -> str:
-    """Shapes, or else dtypes, that are others."""
-    parts = [(name, part, want) for name, part, want, _ in answer.parts()]
-    shapes = [(n, tuple(p.shape), tuple(w.shape)) for n, p, w in parts if p.shape != w.shape]
-    dtypes = [(n, dtype_name(p.dtype)) for n, p, _ in parts if p.dtype != answer.case.dtype]
-    if shapes:
-        sizes = ", ".join(f"{letter} = {getattr(answer.case, letter)}" for letter in "TBIH")
-        said = (f"{name} has the shape {got} where {want} must be" for name, got, want in shapes)
-        return f"{_listed(list(said))} ({sizes})"
-    return " and ".join(
-        f"{name} has the dtype {got} where {dtype_name(answer.case.dtype)} must be" for name, got in dtypes
-    )
+def _shapes(answer: Answer) -> str:
+    """Shapes that are others."""
+    sizes = ", ".join(f"{letter} = {getattr(answer.case, letter)}" for letter in "TBIH")
+    said = [
+        f"{name} has the shape {tuple(part.shape)} where {tuple(want.shape)} must be"
+        for name, part, want, _ in answer.parts()
+        if part.shape != want.shape
+    ]
+    return f"{_listed(said)} ({sizes})" if said else ""
+
+
+def dtypes(answer: Answer) -> str:
+    """Dtypes that are others."""
+    wanted = answer.case.dtype
+    said = [
+        f"{name} has the dtype {dtype_name(part.dtype)} where {dtype_name(wanted)} must be"
+        for name, part, _, _ in answer.parts()
+        if part.dtype != wanted
+    ]
+    return _listed(said) if said else ""
 
 
 def _values(answer: Answer) -> str:

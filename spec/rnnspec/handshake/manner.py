@@ -82,9 +82,13 @@ def run(manner: Manner, case: Case, steps: int | None = None) -> Result:
 
 
 def _sequence(manner: Manner, case: Case, layers: list[Layer], x: Tensor, state: State) -> Result:
+    x = manner.enters(x) if manner.enters else x
+    if not case.hx and x.shape[1] != state[0].shape[1]:  # zeros, for as many rows as there seem to be
+        state = tuple(part.new_zeros(len(part), x.shape[1], part.shape[2]) for part in state)
     for change in manner.given:
         state = change(case, state)
-    x = manner.enters(x) if manner.enters else x
+    if any(part.shape[:2] != (len(layers), x.shape[1]) for part in state):
+        raise ValueError("the state has rows of its own")
     below, halves, steps = x, [], []
     for number, w in enumerate(layers):
         backwards = number % case.D == 1 and manner.reverse != "forwards"
@@ -97,8 +101,8 @@ def _sequence(manner: Manner, case: Case, layers: list[Layer], x: Tensor, state:
             below, halves = x if manner.above == "input" else put_out, []
     final = [torch.stack(parts) for parts in zip(*(states[-1] for states in steps), strict=True)]
     trace = Trace(Result(put_out, *final), steps, state)
-    for change in manner.returned:
-        trace = trace._replace(result=change(case, trace))
+    for finish in manner.returned:
+        trace = trace._replace(result=finish(case, trace))
     result = trace.result
     return Result(manner.leaves(result.output), *result.state) if manner.leaves else result
 

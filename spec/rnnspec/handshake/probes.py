@@ -114,8 +114,15 @@ def answer(network: Network, kind: str, case: Case, interrupted: Callable[[], bo
     except (KeyboardInterrupt, pytest.exit.Exception):
         raise
     except BaseException as error:  # whatever it is: SystemExit too
-        name = "" if isinstance(error, Escaped | Ended) else f"{type(error).__name__}: "
-        return Answer(kind, case, None, in_a_line(f"it raises {name}{error}"))
+        return Answer(kind, case, None, in_a_line(_told(error)))
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, Ended):
+        return f"it {str(error).removesuffix(' in the middle of a clause')}"
+    return (
+        f"it raises {error}" if isinstance(error, Escaped) else f"it raises {type(error).__name__}: {error}"
+    )
 
 
 @pristine

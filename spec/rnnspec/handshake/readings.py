@@ -204,9 +204,8 @@ def _layouts(case: Case) -> Iterator[Reading]:
         yield Reading("layout", said, Manner(leaves=_turned))
         said = "the input is read batch first: (B, T, I) where torch has (T, B, I)"
         yield Reading("layout", said, Manner(enters=_turned))
-    yield from _ordered(
-        "batch first, (B, L·D, ·) where torch has (L·D, B, ·)", lambda case, part: _turned(part)
-    )
+    said = "the final states are returned batch first, (B, L·D, ·) where torch has (L·D, B, ·)"
+    yield Reading("returned", said, Manner(returned=(_returned(_all(_turned)),)))
 
 
 def _layers(case: Case) -> Iterator[Reading]:

@@ -58,7 +58,7 @@ class Search:
 
     def found(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """The readings that explain every answer; none where none do, or where others do as well."""
-        if near := [fit for reading in readings if (fit := self._fit(reading))]:
+        if near := [fit for reading in readings if self._may_fit(reading) and (fit := self._fit(reading))]:
             return self._best(near)
         for pair in combinations(self._effective(readings), 2):
             if time.perf_counter() > self.until:
@@ -77,7 +77,7 @@ class Search:
         """How near the readings are; None where they are not, or change too little to tell."""
         manner, given, worst, moved = self._manner(*readings), [], 0.0, 0.0
         for number, answer in enumerate(self.answers):
-            result = manner and predicted(manner, answer.case)
+            result = predicted(manner, answer.case)
             if result is None or (distance := self._apart(number, result)) > NEAR:
                 return None
             given.append(result)
@@ -90,7 +90,7 @@ class Search:
         if case.D == 2 or not {reading.topic for reading in readings}.isdisjoint(NOT_CAUSAL):
             return True
         manner = self._manner(*readings)
-        first = manner and predicted(manner, case, 1)
+        first = predicted(manner, case, 1)
         return (
             first is not None
             and got is not None
@@ -110,7 +110,7 @@ class Search:
         seen: dict[tuple[Any, ...], Reading] = {}
         for reading in readings:
             manner = None if reading.topic.startswith(LOCATED) else self._manner(reading)
-            result = manner and predicted(manner, self.answers[0].case)
+            result = predicted(manner, self.answers[0].case)
             if result is None or self._moved(0, result) <= 1:
                 continue
             seen.setdefault(_key(result), reading)
@@ -128,8 +128,10 @@ class Search:
         return inf if now is None else apart(now, result, self.scales[number])
 
 
-def predicted(manner: Manner, case: Case, steps: int | None = None) -> Result | None:
-    """What a manner gives for a case; None where the sizes do not let it."""
+def predicted(manner: Manner | None, case: Case, steps: int | None = None) -> Result | None:
+    """What a manner gives for a case; None where there is none, or the sizes do not let it."""
+    if manner is None:
+        return None
     try:
         return run(manner, case, steps)
     except (RuntimeError, ValueError, IndexError):
