@@ -56,6 +56,58 @@ SHIPPED: Mapping[str, Shipped] = {
     "equinox": Shipped(
         "Equinox: LSTMCell, GRUCell", "equinox", "EQUINOX", "jax", ("jax", "jaxlib", "equinox")
     ),
+    "flax.linen": Shipped(
+        "Flax Linen: RNN, Bidirectional, and its cells",
+        "flax_linen",
+        "LINEN",
+        "jax",
+        ("jax", "jaxlib", "flax"),
+    ),
+    "flax.nnx": Shipped(
+        "Flax NNX: RNN, Bidirectional, and its cells", "flax_nnx", "NNX", "jax", ("jax", "jaxlib", "flax")
+    ),
+    "haiku": Shipped("Haiku: VanillaRNN, LSTM, GRU", "haiku", "HAIKU", "jax", ("jax", "jaxlib", "dm-haiku")),
+    "jax.experimental.rnn": Shipped(
+        "JAX: experimental.rnn.lstm_ref", "jax_rnn", "LSTM_REF", "jax", ("jax", "jaxlib")
+    ),
+    "keras-torch": Shipped(
+        "Keras on torch: SimpleRNN, LSTM, GRU, and their cells", "keras_torch", "KERAS", "keras", ("keras",)
+    ),
+    "keras-jax": Shipped(
+        "Keras on JAX: SimpleRNN, LSTM, GRU, and their cells",
+        "keras_jax",
+        "KERAS",
+        "keras",
+        ("keras", "jax", "jaxlib"),
+    ),
+    "onnxruntime": Shipped(
+        "ONNX Runtime: the operators RNN, LSTM, GRU",
+        "onnxruntime",
+        "ONNXRUNTIME",
+        "onnx",
+        ("onnx", "onnxruntime"),
+    ),
+    "onnx.reference": Shipped(
+        "ONNX's reference evaluator: the operators RNN, LSTM, GRU",
+        "onnx_reference",
+        "ONNX_REFERENCE",
+        "onnx",
+        ("onnx",),
+    ),
+    "openvino": Shipped(
+        "OpenVINO on the CPU: ONNX's RNN, LSTM, GRU, shapes fixed where lengths are given",
+        "openvino",
+        "OPENVINO",
+        "openvino",
+        ("onnx", "openvino"),
+    ),
+    "openvino.dynamic": Shipped(
+        "OpenVINO on the CPU: ONNX's RNN, LSTM, GRU, shapes left open",
+        "openvino",
+        "DYNAMIC",
+        "openvino",
+        ("onnx", "openvino"),
+    ),
 }
 """By the names that `--rnn` takes."""
 
