@@ -132,6 +132,10 @@ def _gathered(
     totals = {name: tape.totals[name] for name in weights}
     centers = {name: total.center for name, total in totals.items()}
     radii = {name: total.radius(tape.unit) for name, total in totals.items()}
+    if case.kind == "GRU" and not case.b_hn:  # an implementation with no place for it has no gradient of it
+        for name, radius in radii.items():
+            if name.startswith("bias_hh"):
+                radius[2 * case.H :] = torch.inf
     return Wanted(both[0] | centers, both[1] | radii)
 
 

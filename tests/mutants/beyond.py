@@ -119,3 +119,22 @@ class LastOutputRepeated(Beside):
         output, final = super().with_lengths(x, state, lengths)
         last = torch.stack([output[n - 1, b] for b, n in enumerate(lengths)])
         return output + (beyond(torch.zeros_like(output), lengths, 1.0) * last), final
+
+
+@mutant(*LAYERS, dies_of=("PCK-23",))
+class RowsOfOneStepAtLeast(Beside):
+    """A row of no steps takes one all the same."""
+
+    def with_lengths(self, x: Tensor, state: State | None, lengths: Sequence[int]) -> tuple[Tensor, State]:
+        output, final = super().with_lengths(x, state, [max(n, 1) for n in lengths])
+        return beyond(output, lengths, 0.0), final
+
+
+@mutant(*LAYERS, dies_of=("PCK-23",))
+class RowsOfNoStepsForgotten(Beside):
+    """The final state of a row of no steps is 0."""
+
+    def with_lengths(self, x: Tensor, state: State | None, lengths: Sequence[int]) -> tuple[Tensor, State]:
+        output, final = super().with_lengths(x, state, [max(n, 1) for n in lengths])
+        none = (torch.tensor(lengths) == 0)[:, None]
+        return beyond(output, lengths, 0.0), tuple(part.masked_fill(none, 0.0) for part in final)

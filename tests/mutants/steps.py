@@ -284,7 +284,7 @@ class ResetBeforeProduct(plain.GRUStep):
         return (self.blend(z, self.tanh(inputs["n"] + again), h),)
 
 
-@mutant("GRU", "GRUCell", dies_of=("PAR-4", "GRU-1", "GRU-2"))
+@mutant("GRU", "GRUCell", dies_of=("PAR-4", "GRU-1", "GRU-2", "GRU-7"))
 class BiasOutsideReset(plain.GRUStep):
     """The reset gate multiplies the recurrent product without its bias."""
 
@@ -296,7 +296,7 @@ class BiasOutsideReset(plain.GRUStep):
         return super().step(x, state, w)
 
 
-@mutant("GRU", dies_of=("PAR-4", "GRU-1", "GRU-2"))
+@mutant("GRU", dies_of=("PAR-4", "GRU-1", "GRU-2", "GRU-7"))
 class CandidateBiasDropped(plain.GRU):
     """The recurrent bias of the new gate is not added."""
 

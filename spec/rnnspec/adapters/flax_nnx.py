@@ -40,7 +40,10 @@ def cell_of(case: Case, w: Weights) -> Any:
         return cell
     put(cell.dense_i, kernel=w.W_ih.T)
     put(cell.dense_h, kernel=w.W_hh.T)
-    put(cell.dense_h if case.kind == "LSTM" else cell.dense_i, bias=w.b_ih + w.b_hh)
+    b_hh = w.b_hh.at[2 * case.H :].set(0) if case.kind == "GRU" else w.b_hh
+    put(cell.dense_h if case.kind == "LSTM" else cell.dense_i, bias=w.b_ih + b_hh)
+    if hasattr(cell, "hn_bias"):
+        put(cell, hn_bias=w.b_hh[2 * case.H :])
     return cell
 
 
@@ -63,9 +66,9 @@ class FlaxNnx(JaxLayers):
     def model(self, case: Case, weights: Mapping[str, Any]) -> Any:
         if case.kind == "GRU" and case.bias:
             for suffix in case.suffixes():
-                b_hn = weights_of(weights, suffix).b_hh[2 * case.H :]
-                if b_hn.any():
-                    put(CELLS["GRU"](case.I, case.H, rngs=nnx.Rngs(0)).dense_h, bias=b_hn)
+                w = weights_of(weights, suffix)
+                if w.b_hh[2 * case.H :].any():
+                    cell_of(case, w).hn_bias  # noqa: B018  # what the library would call it: flax's issue 5594
         return super().model(case, weights)
 
     def layer(

@@ -53,6 +53,22 @@ def test_reset_gate_scales_the_recurrent_product_and_its_bias(rnn, case):
     agrees(got, wanted, within)
 
 
+@pytest.mark.clause(id="GRU-7", level="MUST", source=EQUATIONS)
+@pytest.mark.needs("hx", "reset_after", "b_hn")
+@cases(BOTH)
+def test_candidate_has_a_recurrent_bias(rnn, case):
+    """n has a bias b_hn beside W_hn h, scaled by the reset gate as that is: another b_hn gives what the
+    equations say.
+    """
+    other = {name: value.clone() for name, value in case.weights.items()}
+    for name in other:
+        if "bias_hh" in name:
+            other[name][rows(case, "n")] = 0.5
+    got = rnn.but(weights=other)(case.input, case.state)
+    wanted, within = pinned(case, case.input, case.state, got.output, other)
+    agrees(got, wanted, within)
+
+
 @pytest.mark.clause(id="GRU-3", level="MUST", source="torch.nn.GRU, last equation")
 @pytest.mark.needs("hx")
 @cases(BOTH)

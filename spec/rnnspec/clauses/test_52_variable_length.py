@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from rnnspec import ragged
 from rnnspec.axes import GRU, MODES, NETWORKS, RELU, TANH, cases, each
 from rnnspec.bound import propagated
-from rnnspec.check import agrees, differs, equals, is_same, rejects
+from rnnspec.check import NotClaimed, agrees, differs, equals, is_same, rejects
 from rnnspec.parts import part, state_of
 from rnnspec.reference import Result, run
 
@@ -251,3 +251,24 @@ def test_padding_of_the_output(rnn, case):
     lengths = ragged.lengths(case)
     got = rnn.with_lengths(ragged.beyond(case.input, lengths, 1.0), lengths)
     equals(got.output, ragged.beyond(got.output, lengths, 0.0), "output with zeros beyond each row's end")
+
+
+@pytest.mark.clause(id="PCK-23", level="SHOULD", source=CONSEQUENCE)
+@pytest.mark.needs("padded", "hx")
+@cases(MODES, NETWORKS, SIX)
+def test_rows_of_no_steps(rnn, case):
+    """Given padded input and the lengths of its rows, a row of length 0 keeps its initial state, unless such
+    a length is refused.
+    """
+    lengths = ragged.lengths(case)
+    empty = [0, case.B - 1]
+    for row in empty:
+        lengths[row] = 0
+    try:
+        got = rnn.with_lengths(ragged.beyond(case.input, lengths, 1.0), lengths)
+    except NotClaimed:
+        raise
+    except Exception:
+        return
+    for name, part_, initial in zip(("h_n", "c_n"), got.state, case.state, strict=False):
+        equals(part_[:, empty], initial[:, empty], f"{name} of rows of length 0")
