@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tarfile
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[1]
+import wheel_kit
+from wheel_kit import CHECKOUT, environment
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -21,10 +20,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist of this checkout."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(CHECKOUT)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return folder
+    return wheel_kit.built(tmp_path_factory.mktemp("dist"))
 
 
 def wanted() -> Iterator[str]:
@@ -73,39 +69,13 @@ class SlowLSTM(torch.nn.LSTM):
 def elsewhere(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Somebody's repository, and an environment with the wheel in it (torch is this one's)."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    venv.create(folder / "env", with_pip=False)
-    (packages,) = (folder / "env").glob("lib/python*/site-packages")
-    (wheel,) = built.glob("*.whl")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--no-deps",
-        "--target",
-        str(packages),
-        str(wheel),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    here = [path for path in sys.path if path.endswith("site-packages")]
-    (packages / "borrowed.pth").write_text("\n".join(here) + "\n")
+    environment(folder, built)
     (folder / "mypkg.py").write_text(LSTM)
     return folder
 
 
 def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    python = folder / "env" / "bin" / "python"
-    command = [
-        str(python),
-        "-m",
-        "pytest",
-        "--pyargs",
-        "rnnspec",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-    ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return wheel_kit.verify(folder / "env" / "bin" / "python", folder, *arguments)
 
 
 def test_wheel_verifies_a_class_elsewhere(elsewhere: Path) -> None:
