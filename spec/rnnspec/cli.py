@@ -115,6 +115,21 @@ def reproduce(
 
 
 @app.command()
+def conformance(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="Files of pytest --rnn-results.")
+    ],
+) -> None:
+    """Print the table of implementations × chapters, as Markdown."""
+    from . import result
+    from .report import conformance
+
+    with _refused():
+        files = [result.read(file) for file in results]
+    typer.echo("\n".join(conformance.lines(files)))
+
+
+@app.command()
 def suspects(
     results: Annotated[
         list[Path], typer.Argument(metavar="RESULTS...", help="Files of pytest --rnn-results.")

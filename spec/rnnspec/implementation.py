@@ -37,6 +37,8 @@ class Implementation:
     name: str = "implementation"
     modes: tuple[str, ...] = ()
     claims: frozenset[str] = BASIC
+    versions: Mapping[str, str] = {}
+    """What is installed of the libraries that it needs, for the header of results."""
     changes: Changes = Changes()
     """What its import has changed in torch: in force while it is tried."""
 
@@ -161,6 +163,7 @@ class Amended(Implementation):
         implied = {"lengths"} if "packed" in without and isinstance(inner, DropIn) else set()
         self.inner, self.more, self.without = inner, more, without | implied
         self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
+        self.versions = inner.versions
         self.may_die = inner.may_die  # type: ignore[method-assign]
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]

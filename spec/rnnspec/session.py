@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,6 +172,7 @@ class Recorder:
                     "name": subject.name,
                     "claims": {mode: sorted(subject.claimed(mode)) for mode in subject.modes},
                     "unclaimed": {mode: dict(subject.unclaimed(mode)) for mode in subject.modes},
+                    "versions": dict(subject.versions),
                     "changes": list(subject.changes),
                 }
                 for subject in subjects.values()
@@ -191,12 +192,19 @@ class Recorder:
             arguments=[str(argument) for argument in self.config.invocation_params.args],
         )
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        run, say = self.run, terminalreporter.write_line
-        if not run.wanted:
-            return
-        terminalreporter.section("rnnspec")
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, object, object]:
+        """After all else, a line for each failure included: what is said here is not to be buried."""
+        result = yield
+        if self.run.wanted:
+            terminalreporter.section("rnnspec")
+            self._say(terminalreporter.write_line)
+        return result
+
+    def _say(self, say: Callable[..., None]) -> None:
+        run = self.run
         norms = {note.row.clause: note.norm for note in run.notes.values()}
         for line in terminal.lines(run.rows, norms, run.handshakes):
             say(line)

@@ -121,9 +121,9 @@ def load(name: str) -> Implementation:
     shipped = SHIPPED[name]
     if shipped.missing:
         raise Missing(f"{name} needs {', '.join(shipped.missing)}; {shipped.install}")
-    found: Implementation = getattr(
-        importlib.import_module(f"{__name__}.{shipped.module}"), shipped.attribute
-    )
+    module = importlib.import_module(f"{__name__}.{shipped.module}")
+    found: Implementation = getattr(module, shipped.attribute)
+    found.versions = shipped.versions
     return found
 
 
