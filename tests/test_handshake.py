@@ -133,6 +133,7 @@ class TestWeights:
     @pytest.mark.parametrize(("mode", "order"), ORDERS)
     def test_every_order_of_the_gate_blocks(self, mode: str, order: str) -> None:
         """Of all tensors or of some."""
+
         def reordered(value: Tensor) -> Tensor:
             blocks = dict(zip(order, value.chunk(len(order)), strict=True))
             return torch.cat([blocks[gate] for gate in GATES[mode]])
@@ -443,6 +444,12 @@ class TestWhatHasNoName:
         finding = of(DropIn(name, {mutant.mode: mutant.cls}), mutant.mode)
         assert said in finding.said
         assert not finding.named
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+    @pytest.mark.parametrize("name", ["RNNBatchAndTimeMixed", "RNNInputStridesIgnored", "RNNTanhOff1em3"])
+    def test_half_types_give_no_wrong_names(self, name: str, dtype: torch.dtype) -> None:
+        mutant = MUTANTS[name]
+        assert not of(DropIn(name, {mutant.mode: mutant.cls}), mutant.mode, dtype).named
 
     @pytest.mark.parametrize("chapter", ["algebra", "batch", "any_size", "sizes", "extremes", "precision"])
     def test_no_other_mutant_is_given_a_name(self, chapter: str) -> None:

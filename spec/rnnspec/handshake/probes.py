@@ -90,7 +90,7 @@ def applicable(network: Network) -> Iterator[tuple[Stage, dict[str, Case]]]:
             continue
         if is_cell(own.mode) and stage.changes.keys() - {"nonlinearity", "bias"}:
             continue
-        base = Case(own.mode, T=3 if own.dtype in HALF else 5, dtype=own.dtype).but(**stage.changes)
+        base = Case(own.mode, T=2 if own.dtype in HALF else 5, dtype=own.dtype).but(**stage.changes)
         kinds = list(KINDS.items())[: 1 if stage.after else None]
         cases = {kind: network.implementation.fitted(base.but(**changes)) for kind, changes in kinds}
         cases = {kind: case for kind, case in cases.items() if network.claims(*case.needs)}
