@@ -39,7 +39,7 @@ def found(part: type[nn.Module], mode: str, dtype: torch.dtype = torch.float32) 
 
 
 def of(implementation: Implementation, mode: str, dtype: torch.dtype = torch.float32) -> Finding:
-    return diagnosed(Network(implementation, Case(mode, dtype=dtype), CPU))
+    return diagnosed(Network(implementation, Case(mode, dtype=dtype), CPU), patience=0.2)
 
 
 def misread(change: Callable[[Weights], Weights]) -> type[plain.Step]:
@@ -350,7 +350,8 @@ class TestAroundTorch:
                 return value if "hr" in name else 0 * value
             return torch.cat([i, f, o, g])
 
-        one, other = found(loading("LSTM", change), "LSTM").wrong
+        mapped = DropIn("mapped", {"LSTM": loading("LSTM", change)})
+        one, other = diagnosed(Network(mapped, Case("LSTM"), CPU)).wrong
         assert one.endswith("look permuted: it reads i f o g where torch writes i f g o")
         assert other == "bias_hh is not added"
 
@@ -451,7 +452,7 @@ class TestWhatHasNoName:
         mutant = MUTANTS[name]
         assert not of(DropIn(name, {mutant.mode: mutant.cls}), mutant.mode, dtype).named
 
-    @pytest.mark.parametrize("chapter", ["algebra", "batch", "any_size", "sizes", "extremes", "precision"])
+    @pytest.mark.parametrize("chapter", ["algebra", "batch", "sizes", "precision"])
     def test_no_other_mutant_is_given_a_name(self, chapter: str) -> None:
         """Those whose defect is no mistake of mapping; of the RNN, where it takes no time."""
         parts = [
