@@ -96,7 +96,7 @@ def test_dtype_of_results(rnn, case):
 
 
 @pytest.mark.clause(id="DTY-9", level="MUST", source="torch.nn.RNN, LSTM, GRU, Inputs")
-@pytest.mark.needs("packed")
+@pytest.mark.needs("lengths")
 @cases(MODES, EVERY, each({}, {"hx": False}))
 def test_dtype_of_packed_results(rnn, case):
     """For packed input too output and states have the dtype of the weights."""

@@ -1,0 +1,5 @@
+"""`python -m rnnspec` is `rnnspec`."""
+
+from .cli import app
+
+app()
