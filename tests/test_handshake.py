@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -465,11 +466,15 @@ class TestWhatHasNoName:
             assert not named or "transposed in a relu network" in mutant.fault, (mutant.fault, named)
 
 
+@cache
+def texts() -> dict[str, str]:
+    folder = Path(mutants.__file__).parent
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.py"))}
+
+
 def chapter_of(fault: str) -> str:
     """The file in which a mutant with this fault is."""
-    folder = Path(mutants.__file__).parent
-    texts = {path.stem: path.read_text() for path in folder.glob("*.py")}
-    return next((stem for stem, text in texts.items() if fault and f'"""{fault}' in text), "")
+    return next((stem for stem, text in texts().items() if fault and f'"""{fault}' in text), "")
 
 
 MINE = """
