@@ -149,6 +149,15 @@ def test_matches(words: dict[str, Any], outcome: str, message: str, does: bool) 
     assert entry(**words).matches(outcome, message) == does
 
 
+def test_several_clauses_of_one_cause(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(ENTRY.replace('"ELM-1"', '["ELM-1", "GRU-1"]'), "utf-8")
+    first, second = read(path)
+    assert (first.clause, second.clause) == ("ELM-1", "GRU-1")
+    assert first.cause == second.cause == "ELM-1"
+    assert first.place == second.place
+
+
 class TestSettled:
     LISTED = entry(check=("output",), place="torch.toml:3")
     SEGV = entry(outcome=CRASH, signal=("SIGSEGV",), place="torch.toml:9")

@@ -35,7 +35,10 @@ DIFFER = re.compile(r"^  differ +(\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Entry:
-    """A deviation of an implementation, as `schema.json` describes it; `place` is its file and line."""
+    """A deviation of an implementation, as `schema.json` describes it; `place` is its file and line.
+
+    A list of clauses makes an entry of each; `cause` is the first of the list, which stands for all.
+    """
 
     clause: str
     implementation: str
@@ -54,6 +57,7 @@ class Entry:
     signal: tuple[str, ...] = ()
     sometimes: bool = False
     place: str = field(default="", compare=False)
+    cause: str = ""
 
     @property
     def condition(self) -> str:

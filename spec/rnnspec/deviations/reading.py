@@ -54,7 +54,11 @@ def read(path: Path, called: str | None = None, shipped: bool = False) -> tuple[
         source.conforms(text, document)
     tables = document.get("deviation", [])
     lines = _headers(text, len(tables))
-    return tuple(source.entry(table, line) for table, line in zip(tables, lines, strict=True))
+    return tuple(
+        source.entry({**table, "clause": clause, "cause": _several(table["clause"])[0]}, line)
+        for table, line in zip(tables, lines, strict=True)
+        for clause in _several(table["clause"])
+    )
 
 
 class Listing(Source):
