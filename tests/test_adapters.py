@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import killing
 import plain
-from rnnspec import adapters, reference
+from rnnspec import adapters, catalogue, reference
 from rnnspec.adapters.base import LENGTHS, PADDING, STACKED, Adapter, turned
 from rnnspec.adapters.crossing import TENSORS
 from rnnspec.bound import propagated
@@ -154,7 +154,7 @@ WRONG: dict[type[Library], set[str]] = {
 @pytest.mark.parametrize(("library", "dies_of"), WRONG.items(), ids=lambda p: getattr(p, "__name__", ""))
 @pytest.mark.parametrize("covers", COVERS)
 def test_a_wrong_library_fails(library: type[Library], dies_of: set[str], covers: str) -> None:
-    among = [clause for clause in killing.catalogue.every() if str(clause) in dies_of]
+    among = [clause for clause in catalogue.every() if str(clause) in dies_of]
     assert {str(clause) for clause in among} == dies_of
     assert set(killing.failing(library(covers), [torch.float32], dies_of, among=among)) == dies_of
 
@@ -169,7 +169,7 @@ def test_an_omitted_state_reaches_the_library_as_omitted(covers: str) -> None:
 
 def test_the_padding_is_not_zero_for_the_library() -> None:
     library, case = Library("network"), Case("RNN", T=3, B=2)
-    Network(library, case, torch.device("cpu")).raw(packed(case.input, [1, 3]))
+    library.build(case, case.weights, torch.device("cpu"))(packed(case.input, [1, 3]))
     ((_, x, _, lengths),) = library.seen
     assert lengths == [1, 3]
     assert (x[1:, 0] == PADDING).all()

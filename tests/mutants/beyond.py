@@ -19,7 +19,7 @@ GRUS = ("GRU", "GRUCell")
 class ResetBefore(plain.GRUBeforeStep):
     """Right: what the mutants derive from."""
 
-    claims = ("reset_before",)
+    claims: tuple[str, ...] = ("reset_before",)
 
 
 @mutant(*GRUS, dies_of=("GRU-5", "GRU-6"))
@@ -65,7 +65,7 @@ class UpdateSwapped(ResetBefore):
 class Beside(plain.Layers):
     """Right: padded input and the lengths of its rows, by way of packing."""
 
-    claims = ("padded", "zero_padding")
+    claims: tuple[str, ...] = ("padded", "zero_padding")
 
     def with_lengths(self, x: Tensor, state: State | None, lengths: Sequence[int]) -> tuple[Tensor, State]:
         packed = pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)

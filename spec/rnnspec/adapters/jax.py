@@ -20,7 +20,7 @@ from ..notation import BASIC, is_cell
 from .base import STACKED, Adapter
 from .crossing import NUMPY, Arrays, Gradients
 
-jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+jax.config.update("jax_enable_x64", True)
 
 HALF = (torch.bfloat16, torch.float16)
 
@@ -129,7 +129,8 @@ def _compiled(adapter: JaxAdapter, case: Case) -> tuple[Callable[..., Any], Call
 
 
 def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(function, compiler_options=_quick())
+    compiled: Callable[..., Any] = jax.jit(function, compiler_options=_quick())
+    return compiled
 
 
 @cache
