@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 FLAX = ("flax.linen", "flax.nnx")
-BOTH = {"L": 2, "bidirectional": True}
+BOTH: dict[str, Any] = {"L": 2, "bidirectional": True}
 CASES = [
     *[(name, Case(mode, hx=hx)) for name in FLAX for mode, hx in (("RNN", False), ("GRUCell", True))],
     *[(name, Case(mode, **BOTH)) for name in FLAX for mode in ("GRU", "LSTM")],

@@ -47,8 +47,8 @@ class KerasLayers:
     """What both backends have in common: for a base class of an adapter's."""
 
     keras: Any
-    modes = MODES
-    covers = "layer"
+    modes: tuple[str, ...] = MODES
+    covers: str = "layer"
 
     def claimed(self, mode: str) -> frozenset[str]:
         claims = BASIC | STACKED | {"half", "nobias", "empty", "grad"}
