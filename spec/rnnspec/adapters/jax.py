@@ -48,6 +48,9 @@ QUICK = {
 }
 """Of XLA's options."""
 
+KEPT = 100
+"""Networks, each with the shapes that it was called with, whose code is kept."""
+
 
 class Weights(NamedTuple):
     """One direction of one layer: W_ih (G·H, I), W_hh (G·H, H or P), b_ih and b_hh (G·H), W_hr (P, H).
@@ -118,7 +121,13 @@ def _plain(case: Case) -> Case:
 
 @cache
 def _compiled(adapter: JaxAdapter, case: Case) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The network and its vector-Jacobian product, to be compiled at the first call with each shape."""
+    """The network and its vector-Jacobian product, to be compiled at the first call with each shape.
+
+    What was compiled for earlier networks is given up from time to time: each takes some ten of the mappings
+    of memory that a process may have, and the compiler dies where there are no more.
+    """
+    if _compiled.cache_info().misses % KEPT == 0:
+        jax.clear_caches()
     network = partial(adapter.network, case)
 
     def backward(weights: Any, x: Any, state: Any, lengths: Any, grads: Any) -> Any:
