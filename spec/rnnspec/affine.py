@@ -12,7 +12,8 @@ The model of arithmetic, for a dtype of unit roundoff u (half types accumulate i
 
 - a sum of products in any order, regrouped at will: gamma_n = n u / (1 - n u) of the sum of
   magnitudes, and one rounding to the dtype per partial sum that an implementation may store;
-- with TF32 the factors of those products keep 10 binary digits, rounded or cut off;
+- the factors of those products are exact, or held as `factors` says: with TF32 they keep 10 binary digits,
+  rounded or cut off;
 - tanh and sigmoid: `ACTIVATION` roundings of 1, the end of their range, for any usual formula;
 - a product, a quotient, 1 - z: one rounding; (1 - z) n + z h also as n + z (h - n);
 - second-order terms: bounded by the largest second derivative, 4/(3 sqrt 3) and 1/(6 sqrt 3).
@@ -30,6 +31,7 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+from .factors import EXACTLY, Factors, Held
 from .notation import SMALLEST, UNIT_ROUNDOFF
 
 Change = Callable[[Tensor], Tensor]
@@ -55,22 +57,22 @@ def gamma(n: int, u: float) -> float:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What one rounding of a dtype costs: when stored, when accumulated, near zero, and on a factor."""
+    """What a rounding of a dtype costs: stored, accumulated, near zero; and how factors are held."""
 
     store: float
     accumulate: float
     smallest: float
-    factor: float = 0.0
+    factors: Factors = EXACTLY
 
     @classmethod
-    def of(cls, dtype: torch.dtype) -> Rounding:
+    def of(cls, dtype: torch.dtype, factors: Factors = EXACTLY) -> Rounding:
         u = UNIT_ROUNDOFF[dtype]
-        return cls(u + ORACLE, min(u, UNIT_ROUNDOFF[torch.float32]), SMALLEST[dtype])
+        return cls(u + ORACLE, min(u, UNIT_ROUNDOFF[torch.float32]), SMALLEST[dtype], factors)
 
     @classmethod
     def of_tf32(cls) -> Rounding:
         """float32 with TF32 products."""
-        return replace(cls.of(torch.float32), factor=TF32)
+        return cls.of(torch.float32, Factors(Held(TF32), Held(TF32)))
 
     def stored(self, magnitude: Tensor, times: int = 1) -> Tensor:
         return magnitude * (times * self.store) + times * self.smallest
@@ -174,10 +176,11 @@ class Affine:
     def __matmul__(self, W: Tensor) -> Affine:
         now, size = self.settled(), W.abs()
         center = now.center @ W
-        mass = (now.center.abs() + now.radius) @ size
+        most = now.center.abs() + now.radius
+        mass = most @ size
         return Affine(
             center,
-            now.slack @ size + gamma(2, self.unit.factor) * mass,
+            now.slack @ size + self.unit.factors.lost(most, size),
             self.unit,
             None if now.spread is None else now.spread @ W,
             Sum(len(W), mass, 1, center.abs()),

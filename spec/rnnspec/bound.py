@@ -54,9 +54,9 @@ def predicted(
 ) -> tuple[Result, Result]:
     """The expected result of a network of these weights on x (T, B, I), and the bound of each element.
 
-    The roundings are those of the case's dtype, or `unit`.
+    The roundings are those of the case's dtype and factors, or `unit`.
     """
-    unit = unit or Rounding.of(case.dtype)
+    unit = unit or Rounding.of(case.dtype, case.factors)
     exact = tuple(Affine.exact(part, unit) for part in state)
     numbers = reference.run(case, weights, Affine.exact(x, unit), exact, carry=Noise())
     return numbers.map(lambda n: n.center), numbers.map(lambda n: n.radius)
@@ -93,7 +93,7 @@ def pinned(
     was given, its output (T, B, P), and its weights where they are not the case's own. The LSTM's
     cell state, which is not output, is carried. Returns the expected result and its bound.
     """
-    unit = Rounding.of(case.dtype)
+    unit = Rounding.of(case.dtype, case.factors)
     (w,) = reference.layer_weights(case, case.weights if weights is None else weights)
     before = Affine.rounded(torch.cat([state[0], output[:-1].detach().cpu()]), unit)
     gates_x = reference.linear(Affine.exact(x, unit), w.W_ih, w.b_ih)

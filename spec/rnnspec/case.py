@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .factors import EXACTLY, Factors
 from .keeping import pristine
 from .notation import GATES, is_cell, kind
 
@@ -36,7 +37,7 @@ class Case:
     an initial state is given; with `grid` every number is a multiple of 2^-grid, so that the case
     has the same numbers in every dtype. `reset` tells whether the GRU's reset gate scales the recurrent
     product ("after", as torch's does) or the state before it ("before"); without `b_hn` the last block
-    of the GRU's bias_hh is zero.
+    of the GRU's bias_hh is zero. `factors` is how finely an implementation holds the factors of its products.
     """
 
     mode: str
@@ -58,6 +59,7 @@ class Case:
     b_hn: bool = True
     seed: int = 1
     dtype: torch.dtype = torch.float32
+    factors: Factors = EXACTLY
 
     def __str__(self) -> str:
         words = [self.mode, f"T{self.T}", f"B{self.B}", f"I{self.I}", f"H{self.H}"]
@@ -217,4 +219,5 @@ def drawn(case: Case) -> Mapping[str, Tensor]:
     return numbers
 
 
-FIELDS = frozenset(field.name for field in fields(Case))
+FIELDS = frozenset(field.name for field in fields(Case)) - {"factors"}
+"""What a clause may say of its cases."""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .case import Case
 from .check import Failed, NotClaimed, describe
+from .factors import EXACTLY, Factors
 from .keeping import Changes, kept
 from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, is_cell
 from .reference import Result
@@ -39,6 +40,8 @@ class Implementation:
     claims: frozenset[str] = BASIC
     versions: Mapping[str, str] = {}
     """What is installed of the libraries that it needs, for the header of results."""
+    derives: str = ""
+    """Of which implementation it is made: "torch.nn" if torch's known deviations are its own too."""
     changes: Changes = Changes()
     """What its import has changed in torch: in force while it is tried."""
 
@@ -50,6 +53,10 @@ class Implementation:
         if "reset_before" in claimed and "reset_after" not in claimed:
             case = case.but(reset="before")
         return case if "b_hn" in claimed or not case.bias else case.but(b_hn=False)
+
+    def factors(self, case: Case) -> Factors:
+        """How finely it holds the weights and the inputs of its products: as the dtype does."""
+        return EXACTLY
 
     def may_die(self, case: Case) -> bool:
         """Whether a call on this case may end the process, and is to be made in a worker."""
@@ -164,7 +171,7 @@ class Amended(Implementation):
         self.inner, self.more, self.without = inner, more, without | implied
         self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
         self.versions = inner.versions
-        self.may_die = inner.may_die  # type: ignore[method-assign]
+        self.may_die, self.factors = inner.may_die, inner.factors  # type: ignore[method-assign]
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 
@@ -185,6 +192,10 @@ class Network:
     case: Case
     device: torch.device
     given: Mapping[str, Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        case = self.case.but(factors=self.implementation.factors(self.case))
+        object.__setattr__(self, "case", case)
 
     @property
     def weights(self) -> Mapping[str, Tensor]:

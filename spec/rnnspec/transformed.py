@@ -17,6 +17,7 @@ from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
 
 from .bound import predicted, propagated
+from .case import Case
 from .check import NotClaimed, agrees, differs
 from .implementation import Network
 
@@ -138,15 +139,15 @@ class HoldingPackedPair(_Holding):
         return self.inner(x, state)
 
 
-def scripted_inside(rnn: Network, module: Any) -> Callable[..., Any]:
+def scripted_inside(case: Case, module: Any) -> Callable[..., Any]:
     """A scripted module that holds the network."""
-    outer = HoldingPair if rnn.case.kind == "LSTM" else Holding
+    outer = HoldingPair if case.kind == "LSTM" else Holding
     return torch.jit.script(outer(module))
 
 
-def scripted_for_packed(rnn: Network, module: Any) -> Callable[..., Any]:
+def scripted_for_packed(case: Case, module: Any) -> Callable[..., Any]:
     """The same for packed input; TorchScript returns a packed sequence as a named tuple of its own."""
-    outer = HoldingPackedPair if rnn.case.kind == "LSTM" else HoldingPacked
+    outer = HoldingPackedPair if case.kind == "LSTM" else HoldingPacked
     scripted = torch.jit.script(outer(module))
 
     def run(*args: Any) -> Any:

@@ -136,7 +136,7 @@ def test_scripted(rnn, case):
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_scripted_inside_another(rnn, case):
     """A network in a scripted module gives its values, with a state and without."""
-    net = network(rnn, lambda module: scripted_inside(rnn, module))
+    net = network(rnn, lambda module: scripted_inside(case, module))
     agrees(net(case.input, case.state), *propagated(case))
     agrees(net(case.input), *propagated(case.but(hx=False)))
 
@@ -147,7 +147,7 @@ def test_scripted_inside_another(rnn, case):
 @cases(MODES, DEEP, FLOAT, scope="full")
 def test_scripted_with_packed_input(rnn, case):
     """A network in a scripted module gives its values of packed input."""
-    net, lengths = network(rnn, lambda module: scripted_for_packed(rnn, module)), ragged.lengths(case)
+    net, lengths = network(rnn, lambda module: scripted_for_packed(case, module)), ragged.lengths(case)
     got = ragged.run(net, ragged.packed(case.input, lengths), case.state)
     agrees(got, *ragged.alone(case, lengths))
 

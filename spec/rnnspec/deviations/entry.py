@@ -127,10 +127,12 @@ def names(case: Case) -> tuple[str, ...]:
 
 
 def derived(network: Network) -> bool:
-    """Whether the class under test derives from torch's class of the same name."""
+    """Whether what is under test is made of torch's class of the same name: by its word (`derives`), or since
+    its class derives from that.
+    """
     inner = getattr(network.implementation, "inner", network.implementation)
     if not isinstance(inner, DropIn):
-        return False
+        return inner.derives == "torch.nn"
     cls = inner.classes[network.case.mode]
     return isinstance(cls, type) and issubclass(cls, getattr(torch.nn, network.case.mode))
 

@@ -105,8 +105,9 @@ def answer(network: Network, kind: str, case: Case, interrupted: Callable[[], bo
     try:
         with contained(interrupted), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            got = Network(network.implementation, case, network.device)(case.input, case.state)
-        return Answer(kind, case, _kept(got))
+            asked = Network(network.implementation, case, network.device)
+            got = asked(case.input, case.state)
+        return Answer(kind, asked.case, _kept(got))
     except NotClaimed:
         return None
     except Failed as error:
