@@ -103,7 +103,7 @@ class Adapted:
         self.parts = [Part(adapter, *part) for part in parts(adapter, case, weights)]
 
     def __call__(self, x: Any, state: Any = None) -> Any:
-        state = None if state is None else self._taken(state)
+        state = None if state is None else self._taken(x, state)
         if isinstance(x, PackedSequence):
             return self._packed(x, state)
         if is_cell(self.case.mode):
@@ -125,7 +125,7 @@ class Adapted:
             final.append(last)
         return x, tuple(torch.cat(columns) for columns in zip(*final, strict=True))
 
-    def _taken(self, state: Any) -> State:
+    def _taken(self, x: Any, state: Any) -> State:
         """A state as torch's modules take it, as a tuple: that much of it is the kit's own to refuse."""
         if self.case.kind != "LSTM":
             state = (state,)
@@ -133,10 +133,10 @@ class Adapted:
             raise TypeError("the state of an LSTM is a pair of tensors (h, c)")
         if not all(isinstance(part, Tensor) for part in state):
             raise TypeError("a state is made of tensors")
-        rows = self.case.L * self.case.D
-        if not is_cell(self.case.mode) and any(part.dim() != 3 or len(part) != rows for part in state):
+        rows, rank = self.case.L * self.case.D, x.dim() if isinstance(x, Tensor) else 3
+        if not is_cell(self.case.mode) and any(part.dim() != rank or len(part) != rows for part in state):
             shapes = ", ".join(str(tuple(part.shape)) for part in state)
-            raise ValueError(f"a state is ({rows}, B, H), not {shapes}")
+            raise ValueError(f"a state is ({rows}, B, H), as x is (T, B, I), not {shapes}")
         return tuple(state)
 
     def _layer(
