@@ -53,6 +53,17 @@ def _version(distribution: str) -> str:
 
 
 SHIPPED: Mapping[str, Shipped] = {
+    "torch.compile": Shipped("torch.nn by torch.compile, inductor", "torch_compile", "INDUCTOR"),
+    "torch.compile-aot_eager": Shipped("torch.nn by torch.compile, aot_eager", "torch_compile", "AOT_EAGER"),
+    "torch.jit": Shipped("torch.nn in TorchScript", "torch_jit", "SCRIPTED"),
+    "torch.export": Shipped("torch.nn by torch.export", "torch_export", "EXPORTED"),
+    "quantizable": Shipped("torch.ao.nn.quantizable: LSTM, LSTMCell", "quantizable", "QUANTIZABLE"),
+    "dynamic-quantised-qint8": Shipped(
+        "torch.ao.quantization.quantize_dynamic to qint8", "quantised", "QINT8"
+    ),
+    "dynamic-quantised-float16": Shipped(
+        "torch.ao.quantization.quantize_dynamic to float16", "quantised", "FLOAT16"
+    ),
     "equinox": Shipped(
         "Equinox: LSTMCell, GRUCell", "equinox", "EQUINOX", "jax", ("jax", "jaxlib", "equinox")
     ),
@@ -108,6 +119,8 @@ SHIPPED: Mapping[str, Shipped] = {
         "openvino",
         ("onnx", "openvino"),
     ),
+    "mlx": Shipped("MLX on the CPU: RNN, GRU, LSTM", "mlx", "MLX", "mlx", ("mlx",)),
+    "tinygrad": Shipped("tinygrad: LSTMCell", "tinygrad", "TINYGRAD", "tinygrad", ("tinygrad",)),
 }
 """By the names that `--rnn` takes."""
 
