@@ -1,6 +1,7 @@
 # ELM-1: h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), in float64.
 # Two float64 matrices are multiplied in float32, and the result is labelled float64.
 # https://github.com/keras-team/keras/issues/23704
+# cases: *, float64
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"

@@ -1,6 +1,7 @@
 # EXT-7: Whatever the finite input, RNN and LSTM put out nothing outside [-1, 1], nor NaN.
 # Two float64 matrices are multiplied in float32, which has no number above 3.4e38.
 # https://github.com/keras-team/keras/issues/23704
+# cases: *, float64
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"

@@ -1,6 +1,7 @@
 # GRU-5: With the reset before the product, n = tanh(W_in x + b_in + W_hn (r h) + b_hn), in float64.
 # Two float64 matrices are multiplied in float32, and the result is labelled float64.
 # https://github.com/keras-team/keras/issues/23704
+# cases: *, float64
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"

@@ -1,6 +1,7 @@
 # PCK-9: Each sequence's steps of the output are those of the sequence run alone, in float64.
 # Without a mask the LSTM has a kernel of its own, with one its products are taken in float32.
 # https://github.com/keras-team/keras/issues/23704
+# cases: *, float64
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"

@@ -1,0 +1,18 @@
+# CEL-2: A layer gives what its cell gives, applied step by step.
+# Without a bias the layer adds zeros of JAX's own default, float64 where that is enabled: the state
+# changes its dtype, and the scan refuses it.
+# No upstream issue.
+# cases: GRUCell-*-nobias*
+import os
+
+os.environ |= {"KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"}
+import keras
+import numpy as np
+
+try:
+    output = keras.layers.GRU(7, use_bias=False, dtype="float32")(np.ones((3, 5, 4), "float32"))
+except TypeError as error:
+    print(error)
+    raise SystemExit(True) from None
+print(output.dtype)
+raise SystemExit(False)
