@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 from rnnspec import catalogue
 from rnnspec.case import Case
 from rnnspec.cli import app
-from rnnspec.reproduce import command, listed
+from rnnspec.deviations import FOLDER
+from rnnspec.reproduce import command
 from rnnspec.reproduce.child import packed, unpacked
 
 CLASSES = """\
@@ -140,7 +141,7 @@ def test_a_case_and_a_dtype_and_a_seed(tmp_path: Path) -> None:
 def test_torchs_scripts_are_those_written_by_hand() -> None:
     ran = reproduce("ERR-25", "--case", "LSTMCell-T5-B3-I4-H7")
     assert ran.exit_code == 0
-    assert ran.stdout == (listed.FOLDER / "torch" / "err_25_cell.py").read_text()
+    assert ran.stdout == (FOLDER / "torch" / "err_25_cell.py").read_text()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ class OnnxReference(Onnx):
 
     def load(self, model: onnx.ModelProto) -> Call:
         evaluator = ReferenceEvaluator(model)
-        return lambda inputs: evaluator.run(None, dict(inputs))  # type: ignore[no-any-return]
+        return lambda inputs: evaluator.run(None, dict(inputs))
 
 
 ONNX_REFERENCE = OnnxReference()

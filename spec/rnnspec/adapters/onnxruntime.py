@@ -18,7 +18,7 @@ def session(model: onnx.ModelProto) -> Call:
     options.intra_op_num_threads = 1
     options.log_severity_level = FATAL
     loaded = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    return lambda inputs: loaded.run(None, dict(inputs))  # type: ignore[no-any-return]
+    return lambda inputs: loaded.run(None, dict(inputs))
 
 
 class OnnxRuntime(Onnx):
