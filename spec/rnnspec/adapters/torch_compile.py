@@ -1,0 +1,68 @@
+"""torch.compile, where it compiles: as it comes it leaves RNN, LSTM and GRU to the interpreter, in silence.
+
+`allow_rnn` makes it trace them. What was compiled counts its calls: where a call runs no graph, be it that
+dynamo made none, broke off or gave up recompiling, it is refused, and its row is not claimed. Modules of the
+same configuration share their graphs, which take the weights as inputs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+from types import FunctionType
+from typing import Any
+
+import torch
+import torch._dynamo as dynamo
+from torch._dynamo import config
+
+from ..case import Case
+from .torch_tools import CALLED, Made
+
+SETTINGS = {"allow_rnn": True, "recompile_limit": 1000, "accumulated_recompile_limit": 100_000}
+"""In force while it is called, and only then."""
+
+
+class Compiled(Made):
+    claims = CALLED - {"grad2"}  # "aot_autograd does not currently support double backward"
+
+    def __init__(self, name: str, backend: str) -> None:
+        self.name, self.ran = name, 0
+        self.backend = dynamo.lookup_backend(backend)
+        self.configured = cache(self._configured)
+
+    def made(self, module: Any, case: Case) -> Callable[..., Any]:
+        return partial(self.call, self.configured(repr(module), case.dtype), module)
+
+    def call(self, compiled: Callable[..., Any], *args: Any) -> Any:
+        before = self.ran
+        with config.patch(SETTINGS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it would rather compile otherwise
+            result = compiled(*args)
+        if self.ran == before:
+            raise NotImplementedError("no graph of it was made: the interpreter runs it")
+        return result
+
+    def _configured(self, module: str, dtype: torch.dtype) -> Callable[..., Any]:
+        """Through this modules of a configuration are called: dynamo keeps graphs by a function's code."""
+        name = f"call_{self.configured.cache_info().misses}"
+        own = FunctionType(_call.__code__.replace(co_name=name), globals(), name)
+        return torch.compile(own, backend=self._counted, dynamic=True)
+
+    def _counted(self, graph: Any, inputs: Any) -> Callable[..., Any]:
+        inner = self.backend(graph, inputs)
+
+        def run(*args: Any) -> Any:
+            self.ran += 1
+            return inner(*args)
+
+        return run
+
+
+def _call(module: Any, *args: Any) -> Any:
+    return module(*args)
+
+
+INDUCTOR = Compiled("torch.compile", "inductor")
+AOT_EAGER = Compiled("torch.compile-aot_eager", "aot_eager")
