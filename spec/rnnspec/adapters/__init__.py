@@ -121,6 +121,13 @@ SHIPPED: Mapping[str, Shipped] = {
     ),
     "mlx": Shipped("MLX on the CPU: RNN, GRU, LSTM", "mlx", "MLX", "mlx", ("mlx",)),
     "tinygrad": Shipped("tinygrad: LSTMCell", "tinygrad", "TINYGRAD", "tinygrad", ("tinygrad",)),
+    "paddle": Shipped(
+        "PaddlePaddle on the CPU: SimpleRNN, GRU, LSTM, and their cells",
+        "paddle",
+        "PADDLE",
+        "paddle",
+        ("paddlepaddle",),
+    ),
 }
 """By the names that `--rnn` takes."""
 
