@@ -169,10 +169,7 @@ def test_weights_used_twice(rnn, case):
     parts, weights = ([p for r in both for _, p in r.items()] for both in (results, losses))
     got = of(parts, weights, asked.weights)
     second = gradients.predicted(case, case.weights, x, state or case.zeros, losses[1])
-    first = expected(case)
-    for name, part in got.items():
-        wanted = first.gradients[name] + second.gradients[name]
-        agrees(part, wanted, 2 * (first.within[name] + second.within[name]), f"gradient of {name}")
+    gradients.agree(got, (expected(case) + second).times(2))
 
 
 @pytest.mark.clause(id="GRD-15", level="SHOULD", source="torch.autograd.backward, retain_graph")
