@@ -81,6 +81,7 @@ CLAIMS = {
     "lengths": "sequences of unequal lengths in one call",
     "packed": "PackedSequence input",
     "hx": "an initial state can be given",
+    "apart": "no number is rounded on account of others beside it",
     "empty": "axes of size 0",
     "dropout": "dropout between layers in training",
     "grad": "gradients by torch's autograd",
@@ -98,7 +99,7 @@ CLAIMS = {
 }
 """What an implementation may leave unclaimed. Each claim is all or nothing, for every mode."""
 
-BASIC = frozenset({"float32", "float64", "tanh", "reset_after", "b_hn", "hx"})
+BASIC = frozenset({"float32", "float64", "tanh", "reset_after", "b_hn", "hx", "apart"})
 """One layer in one direction, with torch's equations, from a state that can be given."""
 
 

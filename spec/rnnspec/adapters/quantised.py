@@ -10,8 +10,8 @@ Its products are coarser, and everything else is in float32, as in torch.nn. How
 - float16. A weight is rounded to float16; inputs and sums are float32.
 
 One call quantises the sequences of a batch together: the step is as large as the largest row makes it.
-The documentation promises torch.nn's interface for the rest. One thing is not promised: nn.RNN comes back as it
-was, in silence, and is refused here.
+For the rest the documentation promises torch.nn's interface. nn.RNN comes back as it was, in silence: that is
+refused here.
 
 A bound from this is some hundred times a float32 one, and some ten times below what an exchanged gate does.
 """
@@ -64,6 +64,7 @@ class Called:
 
 class Qint8(Quantised):
     name = "dynamic-quantised-qint8"
+    claims = Quantised.claims - {"apart"}  # one step for all rows, and for all steps of the input
     precision = torch.qint8
 
     def factors(self, case: Case) -> Factors:

@@ -32,7 +32,7 @@ def test_step(rnn, case):
 
 
 @pytest.mark.clause(id="GRU-2", level="MUST", source="torch.nn.GRU, note on the new gate")
-@pytest.mark.needs("hx", "reset_after")
+@pytest.mark.needs("hx", "reset_after", "apart")
 @cases(BOTH, each({}, {"T": 7, "B": 5, "I": 9, "H": 35}))
 def test_reset_gate_scales_the_recurrent_product_and_its_bias(rnn, case):
     """The reset gate multiplies W_hn h + b_hn after the product: with r = 0 neither is seen.

@@ -62,6 +62,7 @@ def test_last_output_is_final_state(rnn, case):
 
 
 @pytest.mark.clause(id="SEQ-4", level="MUST", source=CONSEQUENCE)
+@pytest.mark.needs("apart")
 @cases(MODES, LAYERS, each({}, {"T": 19, "H": 33}, {"hx": False}))
 def test_output_does_not_look_ahead(rnn, case):
     """The output up to step k does not depend on the input after step k."""

@@ -29,7 +29,7 @@ def test_row_alone(rnn, case):
 
 
 @pytest.mark.clause(id="BAT-2", level="MUST", source=CONSEQUENCE)
-@pytest.mark.needs("hx")
+@pytest.mark.needs("hx", "apart")
 @cases(MODES, NETWORKS, each({}, {"B": 33, "I": 7, "H": 5}))
 def test_rows_do_not_touch(rnn, case):
     """Changing one row's input or state changes no other row, even where it becomes NaN or infinite."""

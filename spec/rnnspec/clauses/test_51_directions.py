@@ -102,7 +102,7 @@ def test_first_step_of_the_reverse_direction(rnn, case):
 
 
 @pytest.mark.clause(id="BID-5", level="MUST", source=CONSEQUENCE)
-@pytest.mark.needs("bidirectional")
+@pytest.mark.needs("bidirectional", "apart")
 @cases(MODES, BOTH, each({}, {"hx": False}, {"T": 3, "B": 2, "I": 6, "H": 35}))
 def test_reverse_half_does_not_look_back(rnn, case):
     """In a network of one layer a change of the input before step t leaves the reverse half of the

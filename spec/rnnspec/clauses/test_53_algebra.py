@@ -218,7 +218,7 @@ def test_relu_network_is_homogeneous(rnn, case):
 
 
 @pytest.mark.clause(id="ALG-9", level="MUST", source="consequence of the equation")
-@pytest.mark.needs("relu", "hx")
+@pytest.mark.needs("relu", "hx", "apart")
 @cases(RELUS, each({}, {"T": 67, "B": 2, "I": 6, "H": 35}))
 def test_relu_network_adds_up(rnn, case):
     """The relu network with the identity for W_hh and no biases adds up non-negative integers exactly."""
@@ -232,7 +232,7 @@ def test_relu_network_adds_up(rnn, case):
 
 
 @pytest.mark.clause(id="ALG-12", level="MUST", source="consequence of the equation")
-@pytest.mark.needs("relu", "hx")
+@pytest.mark.needs("relu", "hx", "apart")
 @cases(RELUS, each({"T": 9}, {"T": 37, "B": 2, "I": 6, "H": 35}))
 def test_relu_network_shifts(rnn, case):
     """The relu network with a cyclic permutation for W_hh, and all else 0, shifts its state around, to

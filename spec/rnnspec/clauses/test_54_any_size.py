@@ -180,7 +180,7 @@ def test_renumbered(rnn, case, units, columns, features):
 
 
 @pytest.mark.clause(id="ANY-11", level="MUST", source=CONSEQUENCE)
-@pytest.mark.needs("relu", "hx")
+@pytest.mark.needs("relu", "hx", "apart")
 @cases(RELUS)
 @for_all()
 def test_relu_network_adds_up(rnn, case):

@@ -42,7 +42,7 @@ def _saturated(case, x):
 
 
 @pytest.mark.clause(id="EXT-1", level="MUST", source=f"{EQUATIONS}: σ → 0 or 1, tanh → ±1")
-@pytest.mark.needs("hx")
+@pytest.mark.needs("hx", "apart")
 @cases([*SATURATING, *OWN_CELLS], WIDE)
 def test_saturation(rnn, case):
     """A huge or infinite input saturates every gate and tanh to exactly 0, 1 or ±1.
@@ -109,6 +109,7 @@ def _with_nan(case, t, row):
 
 
 @pytest.mark.clause(id="EXT-3", level="MUST", source=f"{EQUATIONS}; torch.relu keeps NaN")
+@pytest.mark.needs("apart")
 @cases(MODES, ROW)
 @cases(CELLS, each({}, {"B": 1}))
 def test_nan_spreads(rnn, case):
@@ -123,6 +124,7 @@ def test_nan_spreads(rnn, case):
 
 
 @pytest.mark.clause(id="EXT-9", level="MUST", source=EQUATIONS)
+@pytest.mark.needs("apart")
 @cases(MODES, [*ROW, {"T": 19, "B": 33, "I": 17, "H": 33}])
 @cases(CELLS, each({}, {"B": 1}))
 def test_nan_does_not_reach_back(rnn, case):
