@@ -7,7 +7,6 @@ tried on it too, but for those about the reset after the product.
 from __future__ import annotations
 
 import pytest
-import torch
 
 from rnnspec.axes import BLOCKS, GRU, SIZES, cases, each
 from rnnspec.bound import pinned
