@@ -154,9 +154,10 @@ class Adapted:
         return torch.cat(halves, -1), tuple(torch.cat(columns) for columns in zip(*final, strict=True))
 
     def _packed(self, x: PackedSequence, state: State | None) -> Any:
-        dense, lengths = pad_packed_sequence(x, padding_value=PADDING)
+        layout = self.case.batch_first  # in which the library takes it
+        dense, lengths = pad_packed_sequence(x, layout, PADDING)
         output, final = self.with_lengths(dense, state, lengths.tolist())
-        packed = pack_padded_sequence(output, lengths, enforce_sorted=x.sorted_indices is None)
+        packed = pack_padded_sequence(output, lengths, layout, x.sorted_indices is None)
         same = x._replace(data=packed.data) if isinstance(x.data, Tensor) else packed
         return self._returned(same, final)
 
