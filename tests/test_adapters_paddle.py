@@ -20,7 +20,7 @@ if importlib.util.find_spec("paddle") is None:
     pytest.skip("needs the extra paddle", allow_module_level=True)
 
 CPU = torch.device("cpu")
-EVERY = {"L": 2, "bidirectional": True}
+EVERY: dict[str, Any] = {"L": 2, "bidirectional": True}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -63,9 +63,15 @@ def test_wrong_order_of_the_gates() -> None:
 def test_an_omitted_state_is_omitted(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import paddle
 
-    own, seen = getattr(paddle.nn, mode), []
+    seen = []
+    own = getattr(paddle.nn, mode)
     call = own.forward
-    monkeypatch.setattr(own, "forward", lambda self, *given: seen.append(len(given)) or call(self, *given))
+
+    def noted(self: Any, *given: Any) -> Any:
+        seen.append(len(given))
+        return call(self, *given)
+
+    monkeypatch.setattr(own, "forward", noted)
     case = Case(mode, T=1, hx=False)
     Network(load("paddle"), case, CPU)(case.input)
     assert seen == [1]

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.ao.nn import quantizable
 
 from ..case import Case
-from ..implementation import Implementation, Run
+from ..implementation import Implementation
 from ..notation import is_cell
 from .torch_tools import CALLED
 
@@ -28,7 +28,7 @@ class Quantizable(Implementation):
     def claimed(self, mode: str) -> frozenset[str]:
         return CALLED - {"proj"} - ({"unbatched"} if is_cell(mode) else set())
 
-    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Any:
         with torch.random.fork_rng(devices=[]):
             module = getattr(quantizable, case.mode)(case.I, case.H, **case.options)
         module = module.to(device=device, dtype=case.dtype)
