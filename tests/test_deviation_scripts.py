@@ -140,7 +140,7 @@ def modules(script: Listed) -> set[str]:
         return {"torch"}
     wanted = {part for name in usable(script.implementations) for part in SHIPPED[name].distributions}
     own = {module for module, of in metadata.packages_distributions().items() if wanted & set(of)}
-    return own | {"numpy"} | ({"torch"} if "torch" in script.path.parent.name else set())
+    return own | {"numpy"} | ({"torch"} if not wanted or "torch" in script.path.parent.name else set())
 
 
 @named
