@@ -18,6 +18,7 @@ A bound from this is some hundred times a float32 one, and some ten times below 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,9 +45,11 @@ class Quantised(Made):
 
     def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
         module: Any = self.modules.build(case, weights, device)
-        found: Any = quantize_dynamic(  # type: ignore[no-untyped-call]
-            nn.Sequential(module), {type(module)}, dtype=self.precision
-        )[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is deprecated is no result
+            found: Any = quantize_dynamic(  # type: ignore[no-untyped-call]
+                nn.Sequential(module), {type(module)}, dtype=self.precision
+            )[0]
         if type(found) is type(module):
             raise NotImplementedError(f"quantize_dynamic leaves torch.nn.{case.mode} as it is, in silence")
         return Called(found)
