@@ -170,6 +170,6 @@ def _claims(name: str) -> Iterator[str]:
         return
     by: dict[frozenset[str], list[str]] = {}
     for mode in found.modes:
-        by.setdefault(found.claimed(mode), []).append(mode)
+        by.setdefault(frozenset(found.claimed(mode)), []).append(mode)
     for claims, modes in by.items():
         yield f"{', '.join(modes)}: {', '.join(sorted(claims))}"

@@ -1,4 +1,5 @@
 # ERR-4: a state of one row is spread over a batch of three; the LSTM does so with c.
+# No upstream issue.
 import mlx.core as mx
 import mlx.nn as nn
 

@@ -1,5 +1,6 @@
 # GRU-1: r = σ(W_ir x + b_ir + W_hr h + b_hr), in float64.
 # The sigmoid of a float64 number is as accurate as one of float32, and labelled float64.
+# No upstream issue.
 import math
 
 import mlx.core as mx

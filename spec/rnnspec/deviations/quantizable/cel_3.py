@@ -1,7 +1,7 @@
 # CEL-3: A cell without a state starts from zeros, the LSTMCell in both h and c.
 # The zeros are of float32, whatever the weights are of.
 # No upstream issue.
-# cases: LSTM*, float64
+# cases: LSTM*
 import torch
 
 try:
