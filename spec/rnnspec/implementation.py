@@ -172,6 +172,8 @@ class Amended(Implementation):
         self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
         self.versions = inner.versions
         self.may_die, self.factors = inner.may_die, inner.factors  # type: ignore[method-assign]
+        if type(inner).fitted is not Implementation.fitted:
+            self.fitted = inner.fitted  # type: ignore[method-assign]
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
 
