@@ -25,6 +25,7 @@ OPSET, IR = 14, 8
 """What every runtime of these years reads."""
 
 OPERATORS = LENGTHS | {
+    "apart",
     "bidirectional",
     "hx",
     "layers",
