@@ -3,12 +3,15 @@
 `allow_rnn` makes it trace them. What was compiled counts its calls: where a call runs no graph, be it that
 dynamo made none, broke off or gave up recompiling, it is refused, and its row is not claimed. Modules of the
 same configuration share their graphs, which take the weights as inputs.
+
+Packed input breaks the graph at `batch_sizes[0]`, and AOTAutograd has no double backward: neither is claimed.
+Nor are gradients of the LSTM: in float32 compiling it fails wherever one may be asked for.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import FunctionType
 from typing import Any
@@ -23,14 +26,29 @@ from .torch_tools import CALLED, Made
 SETTINGS = {"allow_rnn": True, "recompile_limit": 1000, "accumulated_recompile_limit": 100_000}
 """In force while it is called, and only then."""
 
+UNCLAIMED = {
+    "grad": "what oneDNN's LSTM saves for it is None: github.com/pytorch/pytorch/pull/185163",
+    "grad2": "AOTAutograd has no double backward",
+    "packed": "its batch_sizes break the graph",
+}
+
 
 class Compiled(Made):
-    claims = CALLED - {"grad2"}  # "aot_autograd does not currently support double backward"
+    claims = CALLED - {"packed", "lengths", "grad2"}
 
     def __init__(self, name: str, backend: str) -> None:
         self.name, self.ran = name, 0
         self.backend = dynamo.lookup_backend(backend)
         self.configured = cache(self._configured)
+
+    def claimed(self, mode: str) -> frozenset[str]:
+        return self.claims - {"grad"} if mode == "LSTM" else self.claims
+
+    def unclaimed(self, mode: str) -> Mapping[str, str]:
+        return {claim: UNCLAIMED.get(claim, why) for claim, why in super().unclaimed(mode).items()}
+
+    def may_die(self, case: Case) -> bool:
+        return case.mode == "LSTM" and case.B == 0 and not case.P and case.dtype == torch.float32
 
     def made(self, module: Any, case: Case) -> Callable[..., Any]:
         return partial(self.call, self.configured(repr(module), case.dtype), module)

@@ -39,5 +39,6 @@ class Made(Implementation):
         raise NotImplementedError
 
     def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
-        module = self.modules.build(case, weights, device)
+        module: Any = self.modules.build(case, weights, device)
+        module.requires_grad_("grad" in self.claimed(case.mode))
         return Transformed(self.made(module, case), module)
