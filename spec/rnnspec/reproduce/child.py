@@ -57,7 +57,9 @@ class Watched(list[Call]):
 
 def packed(case: Case) -> dict[str, Any]:
     """A case as JSON."""
-    return asdict(case) | {"dtype": dtype_name(case.dtype)}
+    fields = asdict(case) | {"dtype": dtype_name(case.dtype)}
+    del fields["factors"]  # the implementation says them again
+    return fields
 
 
 def unpacked(fields: dict[str, Any]) -> Case:
