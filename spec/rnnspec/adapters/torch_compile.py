@@ -19,12 +19,15 @@ from typing import Any
 import torch
 import torch._dynamo as dynamo
 from torch._dynamo import config
+from torch._functorch import config as functorch
 
 from ..case import Case
 from .torch_tools import CALLED, Made
 
 SETTINGS = {"allow_rnn": True, "recompile_limit": 1000, "accumulated_recompile_limit": 100_000}
 """In force while it is called, and only then."""
+
+functorch.donated_buffer = False  # which backward asks for, when it is called with retain_graph
 
 UNCLAIMED = {
     "grad": "what oneDNN's LSTM saves for it is None: github.com/pytorch/pytorch/pull/185163",
