@@ -49,6 +49,9 @@ class Raises(nn.GRU):
     def forward(self, x, state=None):
         raise ValueError("no")
 
+class ResetAfter(nn.GRU):
+    claims = {"reset_before"}
+
 class Doubles(nn.GRU):
     def forward(self, x, state=None):
         output, h = super().forward(x, state)
@@ -138,6 +141,16 @@ def test_a_case_and_a_dtype_and_a_seed(tmp_path: Path) -> None:
     assert "manual_seed(3)" in file.read_text()
 
 
+@pytest.mark.parametrize("case", ["GRU-T5-B3-I4-H7-L2-before-nobias", "GRU-T5-B3-I4-H7-L3-before"])
+def test_a_case_is_as_the_implementation_has_it(case: str) -> None:
+    """With the reset before the product, where it is claimed so."""
+    words = [] if "nobias" in case else ["--case", case]
+    ran = reproduce("STK-1", "--rnn", "classes_at_fault:ResetAfter", *words)
+    assert ran.exit_code == 0, ran.stderr
+    assert f"STK-1 on {case}, float32: FAIL, output is not what it must be" in ran.stderr
+    assert status(ran.stdout) == 1
+
+
 def test_torchs_scripts_are_those_written_by_hand() -> None:
     ran = reproduce("ERR-25", "--case", "LSTMCell-T5-B3-I4-H7")
     assert ran.exit_code == 0
@@ -151,6 +164,10 @@ def test_torchs_scripts_are_those_written_by_hand() -> None:
         (
             ["PRJ-2", "--rnn", "classes_at_fault:Raises"],
             "classes_at_fault:Raises has none of the modes of PRJ-2",
+        ),
+        (
+            ["SEQ-1", "--case", "GRU-T5-B3-I4-H7-before"],
+            "torch.nn has no case GRU-T5-B3-I4-H7-before of SEQ-1",
         ),
         (
             ["TRN-20", "--case", "GRU-T5-B3-I4-H7", "--rnn", "classes_at_fault:Raises"],

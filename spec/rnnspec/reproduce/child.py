@@ -78,7 +78,10 @@ def run(job: dict[str, Any], tell: Tell) -> None:
     for number, case in enumerate(map(unpacked, job["cases"])):
         if case.mode not in implementation.modes:
             continue
-        tell(case=number)
+        case = implementation.fitted(case)
+        if job["name"] not in (None, str(case)):
+            continue
+        tell(case=number, fitted=packed(case))
         network = Network(implementation, case, torch.device(job["device"]))
         found = attempt(clause, network, job["seconds"], Watched(tell, job["stop"]))
         tell(**found)

@@ -24,7 +24,7 @@ from ..notation import DTYPES, dtype_name, is_cell
 from ..options import DEFAULT
 from ..result import BAD
 from ..scopes import work
-from .child import packed
+from .child import packed, unpacked
 from .listed import listed
 
 WRITTEN, PASSES, UNUSABLE, CALLS_ONLY = range(4)
@@ -59,6 +59,7 @@ class Asked(NamedTuple):
     rnn: str
     device: str
     seconds: float
+    name: str | None  # of the case
 
 
 def asked(clause: str, case: str | None, rnn: str, dtype: str | None, device: str, seconds: float) -> Asked:
@@ -78,7 +79,7 @@ def asked(clause: str, case: str | None, rnn: str, dtype: str | None, device: st
     if clause.upper() not in every:
         raise Unusable(f"there is no clause {clause}; {_near(clause.upper(), every)}")
     found = every[clause.upper()]
-    return Asked(found, cases(found, case, dtype), rnn, device, seconds)
+    return Asked(found, cases(found, case, dtype), rnn, device, seconds, case)
 
 
 def cases(clause: Clause, name: str | None, dtype: str | None) -> list[Case]:
@@ -90,7 +91,8 @@ def cases(clause: Clause, name: str | None, dtype: str | None) -> list[Case]:
     found = [case for each in named for case in axes.built(entries, each)] + axes.named(entries, further)
     if name is None:
         return sorted(found, key=_size)
-    chosen = [case for case in found if str(case) == name]
+    fitted = re.sub(r"-(before|nobhn)(?=-|$)", "", name)  # as an implementation has it of torch's
+    chosen = [case for case in found if str(case) in (name, fitted)]
     if not chosen and (seed := re.search(r"-seed(\d{1,10})$", name)):
         chosen = [case.but(seed=int(seed[1])) for case in cases(clause, name[: seed.start()], dtype)]
     if not chosen:
@@ -119,7 +121,7 @@ def reproduced(asked: Asked) -> Reproducer:
     found = tried(asked)
     if found is None or found["outcome"] not in BAD:
         return Reproducer(PASSES, "", passes(asked, found))
-    case, what = asked.cases[found["case"]], found["message"].partition("\n")[0]
+    case, what = unpacked(found["fitted"]), found["message"].partition("\n")[0]
     tried_on = f"{asked.clause} on {case}, {dtype_name(case.dtype)}: {found['outcome']}, {what}"
     for script in listed(str(asked.clause), case, asked.rnn):
         if shows(script.text):
@@ -142,7 +144,8 @@ def _heading(asked: Asked, case: Case) -> Iterator[str]:
 def passes(asked: Asked, found: dict[str, Any] | None) -> str:
     """Why there is nothing to reproduce."""
     if found is None:
-        return f"{asked.rnn} has none of the modes of {asked.clause}"
+        lacks = f"no case {asked.name}" if asked.name else "none of the modes"
+        return f"{asked.rnn} has {lacks} of {asked.clause}"
     if found["outcome"] == "NOT CLAIMED":
         return f"{asked.clause} is not claimed: {found['message']}"
     names = list(dict.fromkeys(map(str, asked.cases)))
@@ -163,17 +166,18 @@ def tried(asked: Asked) -> dict[str, Any] | None:
 
 def _concluded(asked: Asked, child: Child) -> dict[str, Any]:
     told = child.told
-    case, calls, best = -1, 0, None
+    begun: dict[str, Any] = {}
+    calls, best = 0, None
     for line in told:
-        case, calls = line.get("case", case), 0 if "case" in line else line.get("call", calls)
+        begun, calls = (line, 0) if "case" in line else (begun, line.get("call", calls))
         if "outcome" in line and (best is None or line["outcome"] != "NOT CLAIMED"):
-            best = line | {"case": case}
+            best = begun | line
     if best and "outcome" in told[-1] and told[-1]["outcome"] != "CRASH":
         return best
     said = over(asked.seconds) if child.over else f"{cause(child.status)} in the middle of a clause"
     said = told[-1].get("message", said)
     outcome = "TIMEOUT" if child.over else "CRASH"
-    return {"outcome": outcome, "case": case, "message": said, "lines": _deadly(asked, case, calls)}
+    return {**begun, "outcome": outcome, "message": said, "lines": _deadly(asked, begun["case"], calls)}
 
 
 def _deadly(asked: Asked, case: int, calls: int) -> list[str]:
@@ -188,6 +192,7 @@ def _child(asked: Asked, cases: Sequence[Case], stop: int | None = None) -> Chil
     job = {
         "clause": str(asked.clause),
         "cases": [packed(case) for case in cases],
+        "name": asked.name,
         "rnn": asked.rnn,
         "device": asked.device,
         "seconds": asked.seconds,
