@@ -1,8 +1,9 @@
 """tinygrad: nn.LSTMCell, step by step. Names, order of gates and both biases are torch's.
 
 It compiles its kernels with clang where there is one, and else interprets them in Python, which takes
-hundreds of times as long; the environment's DEV has the last word. Each step is realised by itself, and
-captured once for each shape: to schedule the graph of a whole sequence takes seconds.
+hundreds of times as long; and it leaves their loops as they are: to make them quick takes as long as all the
+rest. The environment's DEV and NOOPT have the last word. Each step is realised by itself, and captured once
+for each shape: to schedule the graph of a whole sequence takes seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 if "DEV" not in os.environ:
     os.environ["DEV"] = "CPU" if shutil.which("clang") else "PYTHON"
+os.environ.setdefault("NOOPT", "1")
 
 import numpy as np
 from tinygrad import Tensor, TinyJit, dtypes, nn
@@ -60,7 +62,9 @@ def captured(function: Callable[..., Any], columns: tuple[int, ...], *key: Any) 
     """A function of tensors of one shape and dtype, captured at its second call."""
 
     def realised(own: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.realize() for part in function(columns, own, weights))
+        found: tuple[Tensor, ...] = function(columns, own, weights)
+        found[0].realize(*found[1:])  # in one schedule
+        return found
 
     jitted: Callable[..., Any] = TinyJit(realised)
     return jitted
