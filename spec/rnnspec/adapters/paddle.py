@@ -80,8 +80,8 @@ class Paddle(Adapter):
         return claims | ({"proj"} if mode == "LSTM" else set())
 
     def may_die(self, case: Case) -> bool:
-        """It dies of what it does not check, such as a sequence of no steps."""
-        return True
+        """Without biases it dies when it is called, and of sequences of no steps."""
+        return not case.bias or 0 in (case.T, case.B)
 
     def model(self, case: Case, weights: Mapping[str, Any]) -> Any:
         with default(case):
