@@ -65,7 +65,7 @@ def test_when_its_time_is_over_a_row_tries_no_more() -> None:
     error, trial = failing(hangs)
     assert len(tries) == 1
     raised = pytest.ExceptionInfo.from_exception(error)
-    outcome, message, _ = judged(raised, trial, network())
+    outcome, message, *_ = judged(raised, trial, network())
     assert outcome == "TIMEOUT"
     assert message.startswith("took longer than 3 s\n  at       test_explore.py:")
 
@@ -166,7 +166,7 @@ class TestFailures:
         verdict = judged(raised, trial, broken)
         assert verdict.outcome == "FAIL"
         assert '@fixed(mode="RNN", T=1, B=1, I=1, H=1)' in verdict.message
-        assert "rnn = Breaks(1, 1)" in verdict.details()
+        assert "rnn = Breaks(1, 1)" in verdict.script()
 
         with trying() as trial, pytest.raises(ZeroDivisionError) as bad:
             for_all(half=lambda case, below: below(1) // 0)(cut_wide)(network())

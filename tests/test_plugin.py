@@ -287,13 +287,27 @@ class TestResults:
         assert wanted <= set(head)
         assert [field.name for field in fields(result.Row)] == [
             *("clause", "level", "case", "mode", "implementation", "device", "dtype"),
-            *("outcome", "headroom", "message", "seconds"),
+            *("outcome", "headroom", "message", "seconds", "reproducer"),
         ]
         assert rows == sorted(rows, key=lambda row: row.key)
         assert len({row.key for row in rows}) == ITEMS
         assert {row.level for row in rows} == {"MUST", "SHOULD", "MAY"}
         assert all(row.outcome in result.OUTCOMES and row.outcome.isupper() for row in rows)
         assert all(0 <= row.headroom <= 1 for row in rows if row.headroom is not None)
+
+    def test_a_failure_keeps_its_script(self, pytester: pytest.Pytester) -> None:
+        run = pytester.runpytest_inprocess("--rnn=mine:Wrong", "--rnn-results=out.jsonl")
+        _, rows = result.read(pytester.path / "out.jsonl")
+        scripts = [row.reproducer for row in rows if row.outcome == "FAIL"]
+        assert scripts
+        assert all("from mine import Wrong" in script for script in scripts)
+        assert all(f"    {line}" in run.outlines for line in scripts[0].splitlines())
+        assert not any(row.reproducer for row in rows if row.outcome != "FAIL")
+
+    def test_the_header_tells_that_a_part_was_left_out(self, pytester: pytest.Pytester) -> None:
+        """Here all chapters but one; tests/test_scopes.py has a run that is whole."""
+        pytester.runpytest_inprocess("--rnn=torch.nn", "--rnn-results=out.jsonl")
+        assert result.read(pytester.path / "out.jsonl")[0]["whole"] is False
 
     def test_an_incomplete_run_leaves_no_file(self, pytester: pytest.Pytester) -> None:
         """Not even that of an earlier run."""

@@ -190,14 +190,16 @@ class TestTheSpecification:
             if "recorded" in clause.fixtures:
                 assert clause.entries("full") == clause.entries("core"), clause
 
-    def test_smoke_claims_no_recordings(self) -> None:
-        """Those that it does not read are neither unused nor in the way."""
+    def test_smoke_claims_no_recordings(self, tmp_path: Path) -> None:
+        """Those that it does not read are neither unused nor in the way, and it is whole without them."""
         command = [sys.executable, "-m", "pytest", "--pyargs", "rnnspec", "-q", "--rnn-scope=smoke"]
+        command.append(f"--rnn-results={tmp_path / 'smoke.jsonl'}")
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout
         assert "snapshots passed" in run.stdout
         assert "unused" not in run.stdout
+        assert result.read(tmp_path / "smoke.jsonl")[0]["whole"] is True
 
 
 def core(clause: Clause) -> list[Case]:

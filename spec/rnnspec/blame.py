@@ -33,21 +33,21 @@ STOPPING = ("limits.py", "pytest_timeout.py", "outcomes.py")
 
 
 class Verdict(NamedTuple):
-    """The outcome, its message for the row, and all that the terminal shows, which takes long to say."""
+    """The outcome and its message; and what takes long to say: the traceback where the kit broke, and the
+    script that shows a failure.
+    """
 
     outcome: str
     message: str = ""
-    details: Callable[[], str] = str
+    traceback: Callable[[], str] = str
+    script: Callable[[], str] = str
 
     def considering(self, listed: Sequence[Entry], implementation: str) -> Verdict:
         """This verdict on a row to which these entries of known deviations apply."""
         outcome, message = settled(self.outcome, self.message, listed, implementation)
         if (outcome, message) == (self.outcome, self.message):
             return self
-        if outcome != self.outcome:
-            return Verdict(outcome, message, lambda: message)
-        more = message.removeprefix(self.message)
-        return Verdict(outcome, message, lambda: f"{self.details()}\n{more}")
+        return Verdict(outcome, message) if outcome != self.outcome else self._replace(message=message)
 
 
 def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, network: Network) -> Verdict:
@@ -69,12 +69,11 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
     else:
         return Verdict("ERROR", f"{type(error).__name__}: {error}", partial(_whole, error))
     message += f"\n{trial.example}" if trial.example else ""
-    return Verdict("FAIL", message, partial(_with_reproducer, message, error, trial, trial.drawn or network))
+    return Verdict("FAIL", message, script=partial(_script, error, trial, trial.drawn or network))
 
 
 def _stopped(outcome: str, message: str, error: BaseException) -> Verdict:
-    message = f"{message}\n{_last_lines(error)}"
-    return Verdict(outcome, message, lambda: message)
+    return Verdict(outcome, f"{message}\n{_last_lines(error)}")
 
 
 def _is_the_implementations(tb: TracebackType | None) -> bool:
@@ -97,10 +96,9 @@ def _whole(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-def _with_reproducer(message: str, error: BaseException, trial: Trial, network: Network) -> str:
+def _script(error: BaseException, trial: Trial, network: Network) -> str:
     evidence = error.evidence if isinstance(error, Failed) else None
     try:
-        lines = script(network, trial.calls, evidence)
+        return "\n".join(script(network, trial.calls, evidence))
     except Exception as broken:  # the failure is not to be lost with its reproducer
-        lines = [f"# could not be written: {type(broken).__name__}: {broken}"]
-    return "\n".join([message, "", "The same in plain torch:", "", *("    " + line for line in lines)])
+        return f"# could not be written: {type(broken).__name__}: {broken}"

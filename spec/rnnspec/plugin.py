@@ -221,7 +221,7 @@ def pytest_runtest_makereport(
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
     see_to_harm(item, note)
     note |= noticed(item, network, verdict.outcome, call.excinfo.value if call.excinfo else None)
-    concluded(report, note, verdict.details)
+    concluded(report, note, verdict.traceback, verdict.script)
     return shortened(item, report)
 
 

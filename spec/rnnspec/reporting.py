@@ -29,6 +29,7 @@ def begun(item: pytest.Item, network: Network) -> dict[str, Any]:
         "headroom": None,
         "message": "",
         "seconds": 0.0,
+        "reproducer": "",
     }
     return {"row": row, "norm": norm(item), "source": marker.kwargs["source"], "profiles": [], "spent": {}}
 
@@ -38,16 +39,32 @@ def norm(item: pytest.Item) -> str:
     return first_sentence(getattr(item, "function", None).__doc__)
 
 
-def concluded(report: pytest.TestReport, note: dict[str, Any], details: Callable[[], str]) -> None:
-    """The report carries the note, and the outcome that pytest counts and shows."""
+def concluded(
+    report: pytest.TestReport,
+    note: dict[str, Any],
+    said: Callable[[], str],
+    script: Callable[[], str] = str,
+) -> None:
+    """The report carries the note, and the outcome that pytest counts and shows.
+
+    Of a row that is bad it shows what `said` says, or else the row's message, and then the script, which the
+    row keeps.
+    """
     row = note["row"]
     if row["outcome"] in ("NOT CLAIMED", "KNOWN"):
         report.outcome = "skipped"
         report.longrepr = (report.nodeid.partition("::")[0], 0, row["message"])
     elif row["outcome"] != "PASS":
         report.outcome = "failed"
-        report.longrepr = "\n".join([*title(note), "", details()])
+        row["reproducer"] = script()
+        report.longrepr = "\n".join([*title(note), "", said() or row["message"], *shown(row["reproducer"])])
     report.user_properties.append((NOTE, note))
+
+
+def shown(script: str) -> list[str]:
+    """A script below a message."""
+    lines = ["    " + line for line in script.splitlines()]
+    return ["", "The same in plain torch:", "", *lines] if lines else []
 
 
 PRINTED = 2000

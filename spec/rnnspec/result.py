@@ -29,7 +29,7 @@ class Row:
     """One clause on one case.
 
     `headroom` is error ÷ bound, at most 1 in a PASS, None where nothing was measured;
-    `seconds` is the wall time of the clause, building included.
+    `seconds` is the wall time of the clause, building included; `reproducer` the script that shows a FAIL.
     """
 
     clause: str
@@ -43,6 +43,7 @@ class Row:
     headroom: float | None
     message: str
     seconds: float
+    reproducer: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -119,6 +120,7 @@ def _header(source: Source, line: str) -> dict[str, Any]:
 
 def _row(source: Source, number: int, line: str) -> Row:
     found = _object(source, number, line)
+    found.setdefault("reproducer", "")  # which files had not at first
     for name in KINDS.keys() ^ found.keys():
         raise source.refused(number, f"{name} is {'missing' if name in KINDS else 'no key of a row'}")
     for name, (kind, valid) in KINDS.items():
@@ -160,7 +162,9 @@ def _is_amount(value: Any) -> bool:
 
 
 KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("clause", "case", "implementation", "device", "message"), ("a string", _is_text)),
+    **dict.fromkeys(
+        ("clause", "case", "implementation", "device", "message", "reproducer"), ("a string", _is_text)
+    ),
     "dtype": (f"one of {', '.join(DTYPES)}", lambda value: _is_text(value) and value in DTYPES),
     "mode": (f"one of {', '.join(MODES)}", lambda value: _is_text(value) and value in MODES),
     "level": (f"one of {', '.join(LEVELS)}", lambda value: _is_text(value) and value in LEVELS),

@@ -181,6 +181,7 @@ class Recorder:
             devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             scope=run.scope.name,
+            whole=run.whole,
             threads=run.threads,
             seed=list(run.scope.seeds) or "of each case",
             profiles=[said for _, said in run.verdicts()],
