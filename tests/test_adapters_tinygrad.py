@@ -72,3 +72,10 @@ def test_an_omitted_state_is_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("LSTM", T=2, B=2, I=5, H=3, hx=False)
     Network(load("tinygrad"), case, CPU)(case.input)
     assert seen == [True, False]
+
+
+def test_what_is_captured_for_one_size_is_not_called_for_another() -> None:
+    """Without a state it is the weights alone that tell how many units there are."""
+    for H in (3, 6, 3):
+        case = Case("LSTM", T=3, B=2, I=5, H=H, hx=False)
+        agrees(Network(load("tinygrad"), case, CPU)(case.input), *propagated(case))

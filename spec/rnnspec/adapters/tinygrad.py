@@ -76,7 +76,8 @@ def called(function: Callable[..., Any], arrays: Sequence[Any], weights: Sequenc
     What comes out is copied, since the next call writes in the same place.
     """
     columns, beside = tuple(array.shape[1] for array in arrays), np.concatenate(arrays, 1)
-    jitted = captured(function, columns, len(beside), str(beside.dtype), len(weights))
+    shapes = tuple(weight.shape for weight in weights)  # without a state, only they tell H
+    jitted = captured(function, columns, len(beside), str(beside.dtype), shapes)
     found = jitted(Tensor(beside, dtype=DTYPES[str(beside.dtype)]).realize(), *weights)
     return tuple(np.array(part.numpy()) for part in found)
 
