@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..implementation import Implementation
@@ -147,6 +147,30 @@ def load(name: str) -> Implementation:
     return found
 
 
+def facts() -> list[dict[str, Any]]:
+    """The same as `lines`, for a machine."""
+    return [
+        {
+            "name": name,
+            "about": shipped.about,
+            "installed": not shipped.missing,
+            "install": shipped.install if shipped.extra else "",
+            "versions": dict(shipped.versions),
+            "claims": {} if shipped.missing else _by_mode(name),
+        }
+        for name, shipped in SHIPPED.items()
+    ]
+
+
+def _by_mode(name: str) -> dict[str, list[str]] | str:
+    """The claims of each mode, or why it cannot be loaded here."""
+    try:
+        found = load(name)
+    except Exception as error:  # such as another backend of a library that has been chosen already
+        return " ".join(f"cannot be loaded here: {type(error).__name__}: {error}".split())
+    return {mode: sorted(found.claimed(mode)) for mode in found.modes}
+
+
 def lines() -> Iterator[str]:
     """What a reader of the list wants to know: of each adapter its name and what it is, what is installed of
     it or how to install it, and what it claims.
@@ -163,13 +187,12 @@ def lines() -> Iterator[str]:
 
 def _claims(name: str) -> Iterator[str]:
     """What it claims, the modes of equal claims in one line."""
-    try:
-        found = load(name)
-    except Exception as error:  # such as another backend of a library that has been chosen already
-        yield " ".join(f"cannot be loaded here: {type(error).__name__}: {error}".split())
+    claims = _by_mode(name)
+    if isinstance(claims, str):
+        yield claims
         return
-    by: dict[frozenset[str], list[str]] = {}
-    for mode in found.modes:
-        by.setdefault(frozenset(found.claimed(mode)), []).append(mode)
-    for claims, modes in by.items():
-        yield f"{', '.join(modes)}: {', '.join(sorted(claims))}"
+    by: dict[tuple[str, ...], list[str]] = {}
+    for mode, own in claims.items():
+        by.setdefault(tuple(own), []).append(mode)
+    for each, modes in by.items():
+        yield f"{', '.join(modes)}: {', '.join(each)}"

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from ..clauses import CHAPTERS
-from ..result import BAD, OUTCOMES, Row
+from ..result import OUTCOMES, Row
 from . import handshakes
 from .handshakes import Handshake
+from .standing import Standing, chapter, first_line
 
 
 def lines(rows: Sequence[Row], norms: Mapping[str, str], found: Sequence[Handshake] = ()) -> Iterator[str]:
@@ -22,11 +23,7 @@ def lines(rows: Sequence[Row], norms: Mapping[str, str], found: Sequence[Handsha
             h for h in found if (h.row.implementation, h.row.device) == (name, device)
         )
         yield from table(mine)
-        yield from failing(mine, norms)
-
-
-def chapter(clause: str) -> str:
-    return clause.partition("-")[0]
+        yield from failing(Standing({}, name, device, mine), norms)
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
@@ -42,14 +39,10 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
             yield "  " + f"{letters}  {title}".ljust(wide) + cells
 
 
-def failing(rows: Iterable[Row], norms: Mapping[str, str]) -> Iterator[str]:
+def failing(standing: Standing, norms: Mapping[str, str]) -> Iterator[str]:
     """Each failing clause with its norm, how many of its cases fail, and the first of them."""
-    order = list(CHAPTERS)
-    tried = Counter(row.clause for row in rows if row.outcome != "NOT CLAIMED")
-    bad = [row for row in rows if row.outcome in BAD]
-    key = lambda row: (order.index(chapter(row.clause)), int(row.clause.partition("-")[2]))  # noqa: E731
-    for clause, group in groupby(sorted(bad, key=key), key=lambda row: row.clause):
-        mine = list(group)
-        yield f"  {mine[0].outcome} {clause} ({mine[0].level}), {len(mine)} of {tried[clause]} cases"
+    for clause, rows, tried in standing.failing():
+        first = rows[0]
+        yield f"  {first.outcome} {clause} ({first.level}), {len(rows)} of {tried} cases"
         yield f"    {norms.get(clause, '')}"
-        yield f"    first: {mine[0].case} {mine[0].dtype}: {mine[0].message.splitlines()[0]}"
+        yield f"    first: {first.case} {first.dtype}: {first_line(first.message)}"

@@ -1,0 +1,43 @@
+"""`rnnspec verify`: pytest in a process of its own, with a bar in place of its dots.
+
+As a plugin this is imported before the specification, whose assertions pytest is to rewrite: so it imports
+nothing else of the kit until pytest is configured.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+QUIET = ("-q", "--tb=no", "-rN", "-p", "no:cacheprovider")
+"""What the bar and the summary say is not said twice; later options have the last word."""
+
+
+def tried(names: Sequence[str], options: Sequence[str]) -> int:
+    """Tries the specification on implementations; pytest's exit status."""
+    words = ["--pyargs", "rnnspec", *QUIET, "-p", __name__, *(f"--rnn={name}" for name in names), *options]
+    path = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]  # a class is importable from here
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    with subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env) as process:
+        while process.poll() is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:  # which pytest has been sent too: it comes to an end, and says so
+                continue
+    return process.returncode
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # nobody sees what a worker of xdist's prints
+        return
+    from rich.console import Console
+
+    from .bar import Bar
+
+    file = os.fdopen(os.dup(2), "w", encoding="utf-8")  # pytest captures the descriptor while clauses run
+    config.add_cleanup(file.close)
+    config.pluginmanager.register(Bar(Console(file=file, highlight=False)))

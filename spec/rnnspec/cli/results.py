@@ -1,0 +1,135 @@
+"""Commands about files of results: report, diff, merge, conformance, suspects."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import AsJson, Output, Results, app, example, read, refused, say, say_json, unusable, written
+
+Format = Annotated[bool, typer.Option(rich_help_panel="Formats; a page in HTML if there is none")]
+
+
+@app.command(epilog=example("report results/*.jsonl -o report.html"))
+def report(
+    results: Results,
+    output: Output = None,
+    markdown: Format = False,
+    junit: Format = False,
+    badge: Format = False,
+    stale: Annotated[int, typer.Option(metavar="DAYS", help="Results that are older are no verdict.")] = 30,
+) -> None:
+    """Write results for people, or for other programs.
+
+    `--markdown` is for the summary of a CI job, `--junit` for CI systems; `--badge` is JSON for shields.io,
+    or an image where FILE ends in .svg. A badge is written even where nothing can be read, lest an older one
+    stay.
+    """
+    from ..report import badge as badges
+
+    if markdown + junit + badge > 1:
+        unusable("one format at a time")
+    image = badge and output is not None and output.suffix == ".svg"
+    try:
+        files = read(results)
+    except typer.Exit:
+        if badge:
+            written(badges.UNREAD.svg() if image else badges.UNREAD.shields(), output)
+        raise
+    from ..report import junit as xml
+    from ..report import markdown as summary
+    from ..report.standing import standings
+
+    found, today = standings(files), date.today()
+    if badge:
+        made = badges.badge(found, today, stale)
+        text = made.svg() if image else made.shields() + "\n"
+    elif junit:
+        text = xml.document(found)
+    elif markdown:
+        text = "\n".join([*summary.lines(found, _norms(), today, stale), ""])
+    else:
+        from ..report.page import page
+
+        text = page([(path.name, *file) for path, file in zip(results, files, strict=True)])
+    written(text, output)
+
+
+def _norms() -> dict[str, str]:
+    from ..catalogue import every
+
+    return {str(clause): clause.norm for clause in every()}
+
+
+@app.command(epilog=example("diff torch-2.13.jsonl torch-2.14.jsonl"))
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Results before.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Results after.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed from one run to another, what broke first.
+
+    Exits with 1 where something broke: a row is bad that was not.
+    """
+    files = read([old, new])
+    from ..report.diff import Diff
+
+    found = Diff(*files)
+    if as_json:
+        say_json(found.json())
+    else:
+        say(found.lines())
+    raise typer.Exit(found.regressed)
+
+
+@app.command(epilog=example("merge cpu.jsonl cuda.jsonl -o both.jsonl"))
+def merge(
+    results: Results,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
+) -> None:
+    """Make one file of several: of other implementations, devices or parts, and of one version each."""
+    files = read(results)
+    from .. import result
+    from ..merging import merged
+
+    with refused():
+        head, rows = merged(dict(zip(map(str, results), files, strict=True)))
+        result.write(output, head, rows)
+
+
+@app.command(epilog=example("conformance results/*.jsonl"))
+def conformance(results: Results) -> None:
+    """Print the table of implementations × chapters, as Markdown."""
+    files = read(results)
+    from ..report import conformance
+
+    say(conformance.lines(files))
+
+
+@app.command(epilog=example("suspects results/*.jsonl"))
+def suspects(results: Results, as_json: AsJson = False) -> None:
+    """Name the clauses that no implementation passes: either everybody is wrong, or the clause is.
+
+    Exits with 1 where there are some.
+    """
+    files = read(results)
+    from ..suspects import implementations
+    from ..suspects import suspects as found
+
+    names = implementations(files)
+    enough = len(names) >= 2
+    suspected = found([row for _, rows in files for row in rows]) if enough else []
+    if as_json:
+        say_json({each.clause: {name: dict(n) for name, n in each.outcomes.items()} for each in suspected})
+        raise typer.Exit(bool(suspected))
+    if not enough:
+        typer.echo(f"{', '.join(names) or 'no implementation'} alone is too little to suspect a clause")
+        return
+    for suspect in suspected:
+        say(suspect.lines(names))
+    many = f"{len(suspected) or 'no'} suspect clause{'' if len(suspected) == 1 else 's'}"
+    typer.echo(f"{many}, for {', '.join(names)}")
+    raise typer.Exit(bool(suspected))

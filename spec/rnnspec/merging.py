@@ -1,0 +1,73 @@
+"""Files of results made into one: rows of other implementations, devices or parts, none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .report.standing import File
+from .result import Row
+from .source import Refused
+
+SAME = ("specification", "torch", "scope", "seed")
+"""What must not differ: a row does not say it, and a reader would take it for one and the same."""
+
+
+def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
+    """The header and the rows of all files, given by name.
+
+    The header is the first's; the parts' own headers are kept in `merged`, and the whole is as old as the
+    oldest. It is whole where each of them is.
+
+    Raises:
+        Refused: they are of different specifications or versions, or a row is in two of them.
+    """
+    if not files:
+        raise Refused("there is nothing to merge")
+    heads = {name: head for name, (head, _) in files.items()}
+    first = next(iter(heads))
+    for name, head in heads.items():
+        for key in SAME:
+            if head.get(key) != heads[first].get(key):
+                said = f"{head.get(key)!r} where {first} has {heads[first].get(key)!r}"
+                raise Refused(f"{name}:1: {key} is {said}")
+    _same_versions(heads)
+    rows = _distinct(files)
+    return _header(list(heads.values()), len(rows)), rows
+
+
+def _same_versions(heads: Mapping[str, Mapping[str, Any]]) -> None:
+    """An implementation is of one version, with one set of claims."""
+    seen: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for name, head in heads.items():
+        for entry in head.get("implementations") or ():
+            first, known = seen.setdefault(entry.get("name"), (name, entry))
+            for key in ("versions", "claims"):
+                if entry.get(key) != known.get(key):
+                    raise Refused(f"{name}:1: the {key} of {entry.get('name')} are not those in {first}")
+
+
+def _distinct(files: Mapping[str, File]) -> list[Row]:
+    seen: dict[tuple[str, ...], str] = {}
+    for name, (_, rows) in files.items():
+        for number, row in enumerate(rows, 2):
+            if row.key in seen:
+                said = f"{row.clause} of {row.implementation} on {row.case}, {row.dtype}, {row.device}"
+                raise Refused(f"{name}:{number}: {said} is in {seen[row.key]} too")
+            seen[row.key] = name
+    return [row for _, rows in files.values() for row in rows]
+
+
+def _header(heads: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for key in ("implementations", "devices", "dtypes", "profiles", "handshakes"):
+        every = [item for head in heads for item in head.get(key) or ()]
+        joined[key] = [item for number, item in enumerate(every) if item not in every[:number]]
+    return {
+        **heads[0],
+        **joined,
+        "rows": rows,
+        "whole": all(head.get("whole") is True for head in heads),
+        "date": min(str(head.get("date", "")) for head in heads),
+        "merged": [dict(head) for head in heads],
+    }
