@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from .recording import SCHEMA, Entry, load, snapshots_folder
@@ -50,10 +51,6 @@ def _json(path: Path, folder: Path) -> Path:
 
 
 def _npz(path: Path, folder: Path) -> Path:
-    try:
-        import numpy as np
-    except ImportError as error:
-        raise Refused("NumPy's archives need numpy: pip install numpy") from error
     entries = load(path)
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors(entries)}
     for name, text in configurations(entries).items():
@@ -67,7 +64,7 @@ def _safetensors(path: Path, folder: Path) -> Path:
     try:
         from safetensors.torch import save_file
     except ImportError as error:
-        raise Refused("the format needs safetensors: pip install safetensors numpy") from error
+        raise Refused("the format needs safetensors: pip install safetensors") from error
     entries, to = load(path), folder / f"{path.stem}.safetensors"
     save_file(dict(tensors(entries)), to, configurations(entries))
     return to
