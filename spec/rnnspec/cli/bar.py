@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from ..clauses import CHAPTERS
+from ..plain import plain
 from ..report.standing import chapter, first_line
 from ..result import BAD
 from ..session import note_of
@@ -87,9 +88,9 @@ class Bar:
         head = f"{row['outcome']} {row['clause']} ({row['level']})"
         where = f"{row['implementation']} on {row['device']}, {row['case']}, {row['dtype']}"
         for line in (
-            Text.assemble((head, "bold red"), f"  {where}"),
-            Text(f"    {note['norm']}"),
-            Text(f"    {first_line(row['message'])}"),
+            Text.assemble((plain(head), "bold red"), f"  {plain(where)}"),
+            Text(f"    {plain(note['norm'])}"),
+            Text(f"    {plain(first_line(row['message']))}"),
         ):
             self.console.print(line, soft_wrap=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from ..plain import UNSEEN, plain
+
 if TYPE_CHECKING:
     from ..report.standing import File
 
 STATUSES = {
     0: "nothing is wrong",
-    1: "something is: a row is bad, a regression, a wrong mapping, a suspect clause, nothing to reproduce",
+    1: "something is: a row is bad, a regression, a wrong mapping, a suspect clause; or nothing is found: no "
+    "clause to list, nothing to reproduce",
     2: "an argument or a file that cannot be used, which a line names; verify: interrupted",
-    3: "reproduce: the script shows the calls only; verify: pytest or a plugin broke",
+    3: "reproduce: the script shows the calls only; verify: pytest or a plugin broke, or was ended",
     4: "verify: an option that cannot be used",
 }
 """What a command exits with."""
@@ -40,6 +45,9 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", h
 @app.callback()
 def main() -> None:
     """An executable specification of recurrent networks: is this RNN right?"""
+    for stream in (sys.stdout, sys.stderr):  # there are terminals that have no σ
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def example(words: str) -> str:
@@ -48,16 +56,18 @@ def example(words: str) -> str:
 
 
 def say(lines: Iterable[str]) -> None:
-    typer.echo("\n".join(lines))
+    typer.echo("\n".join(map(plain, lines)))
 
 
 def say_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    lines = (UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    typer.echo("\n".join(lines))
 
 
 def unusable(reason: object) -> NoReturn:
     """Ends with status 2, and the reason in a line."""
-    typer.echo(f"rnnspec: {reason}", err=True)
+    typer.echo(f"rnnspec: {plain(str(reason))}", err=True)
     raise typer.Exit(2)
 
 

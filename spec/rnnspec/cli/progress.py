@@ -13,6 +13,9 @@ from collections.abc import Sequence
 
 import pytest
 
+BROKE = 3
+"""The status where pytest is ended by a signal; as where it breaks."""
+
 QUIET = ("-q", "--tb=no", "-rN", "-p", "no:cacheprovider")
 """What the bar and the summary say is not said twice; later options have the last word."""
 
@@ -28,7 +31,9 @@ def tried(names: Sequence[str], options: Sequence[str]) -> int:
                 process.wait()
             except KeyboardInterrupt:  # which pytest has been sent too: it comes to an end, and says so
                 continue
-    return process.returncode
+    if process.returncode < 0:
+        print(f"rnnspec: pytest was ended by signal {-process.returncode}", file=sys.stderr)
+    return process.returncode if process.returncode >= 0 else BROKE
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     from .bar import Bar
 
-    file = os.fdopen(os.dup(2), "w", encoding="utf-8")  # pytest captures the descriptor while clauses run
+    file = os.fdopen(
+        os.dup(2), "w", encoding="utf-8", errors="backslashreplace"
+    )  # pytest captures the descriptor while clauses run
     config.add_cleanup(file.close)
     config.pluginmanager.register(Bar(Console(file=file, highlight=False)))

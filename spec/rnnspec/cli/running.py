@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, Output, adapter_names, app, clause_ids, example, say, say_json, unusable
+from ..plain import plain
+from .common import AsJson, Output, adapter_names, app, clause_ids, example, say, say_json, unusable, written
 
 Name = typer.Argument(
     metavar="NAME", help="The implementation, as pytest --rnn takes it.", autocompletion=adapter_names
@@ -18,10 +19,11 @@ Rnn = typer.Option(
 
 
 @app.command(
-    context_settings={"ignore_unknown_options": True},
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},  # -h: see below
     epilog=example("verify mypkg:FastLSTM --rnn-scope smoke -n 2 --rnn-results fast.jsonl"),
 )
 def verify(
+    context: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -38,8 +40,12 @@ def verify(
     """
     from .progress import tried
 
-    names = list(takewhile(lambda word: not word.startswith("-"), words or []))
-    raise typer.Exit(tried(names, (words or [])[len(names) :]))
+    given = words or []
+    if "-h" in given:  # were it an option, -kpath would have it in it
+        typer.echo(context.get_help())
+        return
+    names = list(takewhile(lambda word: not word.startswith("-"), given))
+    raise typer.Exit(tried(names, given[len(names) :]))
 
 
 @app.command(epilog=example("handshake mypkg:FastLSTM --dtype float64"))
@@ -92,11 +98,9 @@ def reproduce(
 
     try:
         found = command.reproduced(command.asked(clause, case, rnn, dtype, device, timeout))
-        if found.text and output:
-            output.write_text(found.text, "utf-8")
-    except (command.Unusable, OSError) as error:
+    except command.Unusable as error:
         unusable(error)
-    if found.text and not output:
-        typer.echo(found.text.rstrip("\n"))
-    typer.echo(f"rnnspec: {found.said}", err=True)
+    if found.text:
+        written(found.text, output)
+    typer.echo(f"rnnspec: {plain(found.said)}", err=True)
     raise typer.Exit(found.status)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jinja2
 
 from .. import SPECIFICATION
+from ..plain import plain
 from .standing import STALE, STATES, Standing
 
 COLOURS = {
@@ -49,7 +50,8 @@ class Badge(NamedTuple):
         folder = jinja2.FileSystemLoader(Path(__file__).parent)
         template = jinja2.Environment(loader=folder, autoescape=True).get_template("badge.svg.jinja")
         left, right = (round(WIDE * len(text)) + 12 for text in (self.label, self.message))
-        return template.render(badge=self, colour=HEX[self.colour], left=left, right=right)
+        seen = self._replace(label=plain(self.label), message=plain(self.message), title=plain(self.title))
+        return template.render(badge=seen, colour=HEX[self.colour], left=left, right=right)
 
 
 UNREAD = Badge(f"rnnspec {SPECIFICATION}", "no results", "lightgrey", "there are no results that can be read")
@@ -77,7 +79,9 @@ def _said(state: str, found: Sequence[Standing]) -> list[str]:
     more = {
         "bad": [clauses],
         "partial": ["partial"],
-        "stale": [f"of {min(each.day for each in found) or 'no date'}"],
+        "stale": [
+            f"of {min(each.day for each in found)}" if all(each.day for each in found) else "without a date"
+        ],
         "listed": ["listed deviations"],
     }
     return [share, *more.get(state, [])]
