@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -115,6 +115,9 @@ def _header(source: Source, line: str) -> dict[str, Any]:
         raise source.refused(1, "this is no header of a file of results")
     if type(head.get("rows")) is not int or head["rows"] < 0:
         raise source.refused(1, f"rows = {shown(head.get('rows'))} is no number of rows")
+    for name, (kind, valid) in HEAD.items():
+        if name in head and not valid(head[name]):
+            raise source.refused(1, f"{name} = {shown(head[name])} is not {kind}")
     return head
 
 
@@ -132,7 +135,7 @@ def _row(source: Source, number: int, line: str) -> Row:
 def _object(source: Source, number: int, line: str) -> dict[str, Any]:
     """What a line says: JSON as it is defined, in which NaN is nothing and no key stands twice."""
     try:
-        found = json.loads(line, parse_constant=_no_number, object_pairs_hook=_pairs)
+        found = json.loads(line, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise source.refused(number, f"this is not JSON: {error.msg}, column {error.colno}") from error
     except (ValueError, RecursionError) as error:
@@ -142,8 +145,14 @@ def _object(source: Source, number: int, line: str) -> dict[str, Any]:
     return found
 
 
-def _no_number(word: str) -> None:
+def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
+
+
+def _number(word: str) -> float:
+    """Of a size that can be written again."""
+    number = float(word)
+    return number if abs(number) <= sys.float_info.max else _no_number(word)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -155,6 +164,22 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_subjects(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_subject, value))
+
+
+def _is_subject(value: Any) -> bool:
+    """An implementation's name, and the versions of what it is made with."""
+    if not isinstance(value, dict) or not _is_text(value.get("name")):
+        return False
+    versions = value.get("versions", {})
+    return isinstance(versions, dict) and all(map(_is_text, versions.values()))
 
 
 def _is_amount(value: Any) -> bool:
@@ -173,3 +198,11 @@ KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "seconds": ("a number", _is_amount),
 }
 """What each key of a row holds, in words and as a check."""
+
+HEAD: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("specification", "torch", "date", "scope"), ("a string", _is_text)),
+    **dict.fromkeys(("devices", "dtypes", "profiles"), ("a list of strings", _are_texts)),
+    "implementations": ("a list of implementations", _are_subjects),
+    "handshakes": ("a list", lambda value: isinstance(value, list)),
+}
+"""The same of what is read of a header, where it has it."""
