@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .report.standing import File
+from .report.standing import File, everything
 from .result import Row
 from .source import Refused
 
@@ -16,8 +16,8 @@ SAME = ("specification", "torch", "scope", "seed")
 def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
     """The header and the rows of all files, given by name.
 
-    The header is the first's; the parts' own headers are kept in `merged`, and the whole is as old as the
-    oldest. It is whole where each of them is.
+    The header is the first's; the parts' own headers are kept in `merged`, and the file is as old as the
+    oldest of them. It is whole where nothing was left out of any.
 
     Raises:
         Refused: they are of different specifications or versions, or a row is in two of them.
@@ -67,7 +67,7 @@ def _header(heads: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
         **heads[0],
         **joined,
         "rows": rows,
-        "whole": all(head.get("whole") is True for head in heads),
-        "date": min(str(head.get("date", "")) for head in heads),
+        "whole": all(everything(head) for head in heads),
+        "date": min(head.get("date", "") for head in heads),
         "merged": [dict(head) for head in heads],
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from ..clauses import CHAPTERS
+from ..options import DEFAULT
 from ..result import BAD, Row
 
 File = tuple[Mapping[str, Any], Sequence[Row]]
@@ -18,6 +19,9 @@ File = tuple[Mapping[str, Any], Sequence[Row]]
 
 STALE = 30
 """After so many days a result says nothing about today."""
+
+EACH = "of each case"
+"""The seed where nothing else was asked for."""
 
 STATES = {
     "bad": "does not conform",
@@ -65,12 +69,16 @@ class Standing:
     @property
     def day(self) -> str:
         """The date of the run, as 2026-11-26; empty where the header has none."""
-        return _word(self.head.get("date")).partition("T")[0]
+        word = _word(self.head.get("date")).partition("T")[0]
+        try:
+            return date.fromisoformat(word).isoformat()
+        except ValueError:
+            return ""
 
     @property
     def whole(self) -> bool:
         """Nothing was left out of what conformance means."""
-        return self.head.get("whole") is True and self.scope in ("core", "full")
+        return everything(self.head) and self.scope in ("core", "full")
 
     def state(self, today: date, stale: int = STALE) -> str:
         """A key of `STATES`."""
@@ -85,11 +93,8 @@ class Standing:
         return "listed" if self.count["KNOWN"] else "passes"
 
     def _old(self, today: date, stale: int) -> bool:
-        try:
-            age = today - datetime.fromisoformat(self.day).date()
-        except ValueError:  # no date is as good as an old one
-            return True
-        return not -1 <= age.days <= stale
+        """No date is as good as an old one; a day that has not come has come elsewhere."""
+        return not (self.day and -1 <= (today - date.fromisoformat(self.day)).days <= stale)
 
     @property
     def versions(self) -> str:
@@ -112,6 +117,13 @@ class Standing:
             yield clause, list(rows), tried[clause]
 
 
+def everything(head: Mapping[str, Any]) -> bool:
+    """No row of its scope was left out, by whatever option: of a profile, a dtype, a seed of one's own."""
+    chosen = head.get("profiles") or head.get("seed", EACH) != EACH
+    dtypes = head.get("dtypes", DEFAULT)
+    return head.get("whole") is True and not chosen and {*DEFAULT} <= {*dtypes}
+
+
 def standings(files: Iterable[File]) -> list[Standing]:
     """Each implementation on each device of each file, in their order."""
     found = []
@@ -131,7 +143,7 @@ def place(clause: str) -> tuple[int, int, str]:
     """Where a clause stands in the specification; what is not of it comes last."""
     letters, _, number = clause.partition("-")
     order = list(CHAPTERS)
-    known = letters in CHAPTERS and number.isdecimal()
+    known = letters in CHAPTERS and number.isdecimal() and len(number) < 10
     return (order.index(letters), int(number), "") if known else (len(order), 0, clause)
 
 
