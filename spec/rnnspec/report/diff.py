@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -36,6 +36,9 @@ ITEMISED = ("regression", "new and bad", "otherwise", "listed", "lost", "mended"
 """Of these each clause is named."""
 
 Key = tuple[str, ...]
+
+NUMBER = re.compile(r"0x[0-9a-f]+|[-+]?[0-9][0-9.]*(e[-+]?[0-9]+)?")
+"""In a message: addresses, sizes, errors."""
 
 
 class Change(NamedTuple):
@@ -134,9 +137,9 @@ class Diff:
     def _itemised(self) -> Iterator[str]:
         named = [change for change in self.changes if change.kind in ITEMISED]
         for what, group in groupby(named, key=lambda c: c.kind):
-            yield f"\n{what}"
-            for (_, said), rows in groupby(group, key=lambda c: (c.row.clause, told(c))):
-                yield from _clause(said, list(rows))
+            yield from ("", what)
+            for (_, said), rows in _grouped(group).items():
+                yield from _clause(said, rows)
         yield ""
 
 
@@ -161,13 +164,22 @@ def _state(row: Row) -> str:
 
 def signature(row: Row) -> str:
     """How a row fails, whatever the numbers are."""
-    return f"{row.outcome} {re.sub(r'[-+]?[0-9][0-9.e+-]*', '#', first_line(row.message))}"
+    return f"{row.outcome} {NUMBER.sub('#', first_line(row.message))}"
 
 
 def told(change: Change) -> str:
     """The outcomes before and after."""
     before, after = (each.outcome if each else "" for each in (change.old, change.new))
     return " → ".join(filter(None, (before, after)))
+
+
+def _grouped(changes: Iterable[Change]) -> dict[tuple[Key, str], list[Change]]:
+    """By clause, implementation, device, and the outcomes before and after."""
+    found: dict[tuple[Key, str], list[Change]] = {}
+    for each in changes:
+        key = (each.row.clause, each.row.implementation, each.row.device)
+        found.setdefault((key, told(each)), []).append(each)
+    return found
 
 
 def _clause(said: str, changes: Sequence[Change]) -> Iterator[str]:
