@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..clauses import CHAPTERS
+from ..plain import plain
 from ..result import BAD, Row
+from .markdown import code
 from .standing import File, Standing, chapter, standings
 
 
@@ -22,7 +25,7 @@ def lines(files: Sequence[File]) -> Iterator[str]:
     yield "|---" * (len(chapters) + 1) + "|"
     for name, own in _by_implementation(files):
         cells = (cell([row for row in own if chapter(row.clause) == c]) for c in chapters)
-        yield f"| `{name}` | " + " | ".join(cells) + " |"
+        yield f"| {_name(name)} | " + " | ".join(cells) + " |"
     yield ""
     yield "| implementation | versions | scope | dtypes | rows | pass | known | bad | not claimed | date |"
     yield "|---" * 10 + "|"
@@ -53,5 +56,13 @@ def _run(each: Standing) -> str:
     count, tried = each.count, [row.dtype for row in each.rows if row.outcome != "NOT CLAIMED"]
     counts = (len(each.rows), count["PASS"], count["KNOWN"], each.bad, count["NOT CLAIMED"])
     dtypes = ", ".join(sorted(set(tried)))
-    words = (f"`{each.implementation}`", each.versions, each.scope, dtypes, *counts, each.day)
+    told = (word if HARMLESS.fullmatch(word) else code(word) for word in (each.versions, each.scope))
+    words = (_name(each.implementation), *told, dtypes, *counts, each.day)
     return "| " + " | ".join(map(str, words)) + " |"
+
+
+HARMLESS = re.compile(r"[\w .,+-]*")
+
+
+def _name(name: str) -> str:
+    return code(name) if re.search(r"[`|]", name) or plain(name) != name else f"`{name}`"

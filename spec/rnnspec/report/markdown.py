@@ -7,8 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from html import escape
 
+from ..plain import plain
 from ..result import OUTCOMES, Row
 from .standing import STALE, STATES, Standing, first_line
+
+MEANING = r"[|`*_\[\]\\~$@#:]|(?<=www)\."
+"""Letters that mean something in Markdown, those of addresses included."""
 
 LONGEST = 4000
 """Characters that are shown of a message or a script."""
@@ -22,7 +26,7 @@ def lines(found: Sequence[Standing], norms: dict[str, str], today: date, stale: 
         counts = [str(each.count[outcome] or "") for outcome in OUTCOMES]
         run = ", ".join(filter(None, (each.versions, each.scope, each.day)))
         verdict = STATES[each.state(today, stale)]
-        words = [code(each.implementation), code(each.device), verdict, *counts, text(run)]
+        words = [code(each.implementation), code(each.device), verdict, *counts, code(run)]
         yield f"| {' | '.join(words)} |"
     if not found:
         yield "\nThere are no rows."
@@ -35,8 +39,9 @@ def lines(found: Sequence[Standing], norms: dict[str, str], today: date, stale: 
 
 def _clause(clause: str, rows: Sequence[Row], tried: int, norm: str) -> Iterator[str]:
     first = rows[0]
-    said = f"<b>{first.outcome} {escape(clause)}</b> ({first.level}), {len(rows)} of {tried} cases"
-    yield f"<details><summary>{said}: {_html(norm or first_line(first.message))}</summary>\n"
+    said = f"<b>{first.outcome} {code(clause)}</b> ({first.level}), {len(rows)} of {tried} cases"
+    what = escape(norm) or code(first_line(first.message))
+    yield f"<details><summary>{said}: {what}</summary>\n"
     yield f"First: {code(first.case)}, {first.dtype}\n"
     yield from fenced(first.message)
     if first.reproducer:
@@ -47,19 +52,15 @@ def _clause(clause: str, rows: Sequence[Row], tried: int, norm: str) -> Iterator
 def fenced(message: str, language: str = "") -> Iterator[str]:
     """A text as it is, between fences longer than any in it."""
     shown = message if len(message) <= LONGEST else message[:LONGEST] + "\n..."
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", shown)), 3)
-    yield from (f"{fence}{language}", *shown.splitlines(), fence)
+    fence = "`" * (1 + max(2, *map(len, ["", *re.findall("`+", shown)])))
+    yield from (f"{fence}{language}", *map(plain, shown.split("\n")), fence)
 
 
 def code(word: str) -> str:
-    """A name in a line of text or a cell of a table, whatever is in it."""
-    return f"<code>{_html(word)}</code>"
+    """A name in a line of text or a cell of a table, whatever is in it.
 
-
-def text(words: str) -> str:
-    return _html(words)
-
-
-def _html(words: str) -> str:
-    """What means something to HTML or Markdown, written so that it means nothing."""
-    return re.sub(r"[|`*_\[\]\\~$@#]", lambda found: f"&#{ord(found[0])};", escape(" ".join(words.split())))
+    What means something to HTML or Markdown is written so that it means nothing; nobody is mentioned, nor
+    anything linked, in code.
+    """
+    words = escape(plain(" ".join(word.split())))
+    return f"<code>{re.sub(MEANING, lambda found: f'&#{ord(found[0])};', words)}</code>"
