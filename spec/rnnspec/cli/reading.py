@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .common import AsJson, app, clause_ids, example, read, refused, say, say_json, unusable
+from .common import AsJson, app, clause_ids, example, read, refused, say, say_json, unusable, written
 
 if TYPE_CHECKING:
     from ..catalogue import Clause
@@ -33,7 +33,10 @@ def clauses(
     level: Annotated[str | None, typer.Option(metavar="LEVEL", help="MUST, SHOULD or MAY.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the clauses: id, level and norm, in reading order."""
+    """List the clauses: id, level and norm, in reading order.
+
+    Exits with 1 where there is none such.
+    """
     from ..catalogue import every
     from ..result import LEVELS
 
@@ -43,13 +46,23 @@ def clauses(
     found = [each for each in every() if _has(each, words or []) and wanted in (None, _level(each))]
     if as_json:
         say_json([_facts(each) for each in found])
+    elif found:
+        _table(found)
+    else:
+        typer.echo("rnnspec: there is no such clause", err=True)
+    raise typer.Exit(not found)
+
+
+def _table(found: list[Clause]) -> None:
+    """On a terminal norms are broken under one another; elsewhere a clause is a line, for grep."""
+    console = Console()
+    if not console.is_terminal:
+        say(f"{each!s:<7} {_level(each):<6} {each.norm}" for each in found)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for each in found:
         table.add_row(f"[bold]{each}[/]", _level(each), escape(each.norm))
-    console = Console()
-    console.print(table if found else "no clause")
-    raise typer.Exit(not found)
+    console.print(table)
 
 
 def _level(clause: Clause) -> str:
@@ -73,7 +86,7 @@ def show(
     ],
     results: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Results, to see how it went there; repeatable."),
+        typer.Option(metavar="FILE", help="Results, to see what became of it there; repeatable."),
     ] = None,
     further: Further = None,
     as_json: AsJson = False,
@@ -84,7 +97,7 @@ def show(
 
     found = {str(each): each for each in every()}.get(clause.upper())
     if found is None:
-        unusable(f"there is no clause {clause}; rnnspec list shows all")
+        unusable(f"there is no clause {clause}; rnnspec list shows which there are")
     with refused():
         entries = [each for each in load(further or ()).entries if each.clause == str(found)]
     facts = _facts(found) | _tried_on(found) | {"deviations": [_deviation(each) for each in entries]}
@@ -129,11 +142,11 @@ def _outcomes(clause: str, results: list[Path]) -> Iterator[dict[str, Any]]:
 
 def _shown(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{facts['id']} ({facts['level']}), {facts['chapter']}"
-    yield from (f"  {line}" for line in facts["text"].splitlines())
+    yield from (f"  {line}".rstrip() for line in facts["text"].splitlines())
     yield f"source: {facts['source']}"
     yield f"needs:  {', '.join(facts['needs']) or 'nothing beyond what its cases do'}"
     cases = facts["cases"]
-    such = f"{len(cases)} cases, such as {cases[0]}" if cases else "networks of any size"
+    such = f"{len(cases)} case{'s, such as' if len(cases) > 1 else ','} {cases[0]}" if cases else "any size"
     yield f"tried:  {'; '.join(filter(None, (', '.join(facts['modes']), such)))}"
     for each in facts["deviations"]:
         yield f"deviates: {each['implementation']}, {each['condition']}: {each['reason']}"
@@ -170,10 +183,14 @@ def deviations(
     from ..deviations import load
     from ..deviations.suggesting import suggested
 
+    if suggest and as_json:
+        unusable("--suggest prints TOML: --json does not go with it")
     with refused():
         listed = load(further or ())
-        text = suggested(*result.read(suggest)) if suggest else "\n".join(listed.lines())
-    if as_json and not suggest:
+        if suggest:
+            written(suggested(*result.read(suggest)), None)
+            return
+    if as_json:
         say_json([{"clause": each.clause} | _deviation(each) for each in listed.entries])
     else:
-        say([text.rstrip("\n")])
+        say(listed.lines())

@@ -10,34 +10,43 @@ import typer
 
 from .common import AsJson, Output, Results, app, example, read, refused, say, say_json, unusable, written
 
-Format = Annotated[bool, typer.Option(rich_help_panel="Formats; a page in HTML if there is none")]
+PANEL = "Formats; a page in HTML if there is none"
+Markdown = Annotated[bool, typer.Option("--markdown", rich_help_panel=PANEL, help="For a CI job's summary.")]
+JUnit = Annotated[bool, typer.Option("--junit", rich_help_panel=PANEL, help="XML, for CI systems.")]
+Badge = Annotated[
+    bool,
+    typer.Option("--badge", rich_help_panel=PANEL, help="JSON for shields.io, or an image if FILE is *.svg."),
+]
 
 
 @app.command(epilog=example("report results/*.jsonl -o report.html"))
 def report(
     results: Results,
     output: Output = None,
-    markdown: Format = False,
-    junit: Format = False,
-    badge: Format = False,
-    stale: Annotated[int, typer.Option(metavar="DAYS", help="Results that are older are no verdict.")] = 30,
+    markdown: Markdown = False,
+    junit: JUnit = False,
+    badge: Badge = False,
+    stale: Annotated[
+        int, typer.Option(metavar="DAYS", min=0, help="Results that are older are no verdict.")
+    ] = 30,
 ) -> None:
     """Write results for people, or for other programs.
 
-    `--markdown` is for the summary of a CI job, `--junit` for CI systems; `--badge` is JSON for shields.io,
-    or an image where FILE ends in .svg. A badge is written even where nothing can be read, lest an older one
-    stay.
+    A badge is written even where nothing can be read, lest an older one stay. The exit status says nothing of
+    what is in the results.
     """
     from ..report import badge as badges
 
     if markdown + junit + badge > 1:
-        unusable("one format at a time")
+        unusable("--markdown, --junit, --badge: one at a time")
+    if output is not None and any(_same(output, path) for path in results):
+        unusable(f"--output: {output} is one of the files of results")
     image = badge and output is not None and output.suffix == ".svg"
     try:
         files = read(results)
     except typer.Exit:
         if badge:
-            written(badges.UNREAD.svg() if image else badges.UNREAD.shields(), output)
+            written(badges.UNREAD.svg() if image else badges.UNREAD.shields() + "\n", output)
         raise
     from ..report import junit as xml
     from ..report import markdown as summary
@@ -56,6 +65,10 @@ def report(
 
         text = page([(path.name, *file) for path, file in zip(results, files, strict=True)])
     written(text, output)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _norms() -> dict[str, str]:
