@@ -1,0 +1,99 @@
+"""Results as a page: one file for a browser, which asks no network for anything.
+
+What results say is data: it is escaped where it is in the markup, and text where the script shows it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ... import SPECIFICATION
+from ...result import LEVELS, OUTCOMES
+from .columns import File, Group, Named, groups
+from .matrix import chapters, untried
+from .packed import LETTERS, packed
+from .plot import BOUND, HEIGHT
+from .text import embedded, visible
+
+SCRIPTS = ("page.js", "filter.js", "panel.js", "chart.js", "keys.js")
+"""Parts of one script, in order."""
+
+
+def page(files: Sequence[Named]) -> str:
+    """The page of any number of files: of each its name, header and rows."""
+    columns = groups(files)
+    matrix = chapters(columns)
+    data = {
+        "outcomes": {letter: outcome for outcome, letter in LETTERS.items()},
+        "columns": [_column(group, dtype) for group in columns for dtype in group.dtypes],
+        **packed(matrix),
+    }
+    style, script = _kept("page.css"), "".join(map(_kept, SCRIPTS))
+    text = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+            "base-uri 'none'; form-action 'none'",
+            specification=SPECIFICATION,
+            files=[File(name, head, len(rows)) for name, head, rows in files],
+            groups=columns,
+            standing=sorted(columns, key=lambda group: STATES_FIRST.index(group.state)),
+            chapters=matrix,
+            untried=untried(matrix),
+            outcomes=[o for o in OUTCOMES if any(group.standing.count[o] for group in columns)],
+            levels=LEVELS,
+            names=list(dict.fromkeys(group.name for group in columns)),
+            data=embedded(data),
+            height=HEIGHT,
+            bound=BOUND,
+        )
+    )
+    return text
+
+
+STATES_FIRST = ("bad", "nothing", "partial", "stale", "listed", "passes")
+"""What is bad comes first."""
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _column(group: Group, dtype: str) -> dict[str, Any]:
+    (column,) = [each for each in group.columns if each.dtype == dtype]
+    return {
+        "key": column.key,
+        "name": group.name,
+        "device": group.device,
+        "dtype": dtype,
+        "versions": group.standing.versions,
+        "day": group.day,
+        "file": group.file.name,
+    }
+
+
+def _kept(name: str) -> str:
+    return (Path(__file__).parent / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """What the policy allows."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
