@@ -104,6 +104,9 @@ def merge(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
 ) -> None:
     """Make one file of several: of other implementations, devices or parts, and of one version each."""
+    twice = [path for number, path in enumerate(results) if path in results[:number]]
+    if twice:
+        unusable(f"{twice[0]} is given twice")
     files = read(results)
     from .. import result
     from ..merging import merged

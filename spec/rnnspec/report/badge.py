@@ -71,7 +71,7 @@ def badge(found: Sequence[Standing], today: date, stale: int = STALE) -> Badge:
 
 def _said(state: str, found: Sequence[Standing]) -> list[str]:
     if state == "nothing":
-        return ["nothing tried"]
+        return ["nothing passes"]
     passed, claimed = sum(each.count["PASS"] for each in found), sum(each.claimed for each in found)
     share = f"{100 * passed // claimed} %"
     failing = len({clause for each in found for clause, *_ in each.failing()})

@@ -25,7 +25,7 @@ EACH = "of each case"
 
 STATES = {
     "bad": "does not conform",
-    "nothing": "nothing was tried",
+    "nothing": "nothing passes",
     "partial": "a part was left out, or it was smoke: this is not a verdict",
     "stale": "the results are old",
     "listed": "passes all that it claims, but for listed deviations",
