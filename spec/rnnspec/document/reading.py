@@ -34,6 +34,8 @@ FEATURES: Mapping[str, Callable[[Case], bool]] = {
 }
 """What a case may have beyond the plainest network, in the order of its name."""
 
+TORCH = "torch.nn"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -71,12 +73,18 @@ class Entry:
         return {claim: meaning for claim, meaning in CLAIMS.items() if claim in named}
 
     @property
-    def deviations(self) -> Iterator[tuple[str, str, str]]:
-        """Who is listed, where in a few words, and the reason with its link."""
+    def deviations(self) -> Iterator[tuple[str, str]]:
+        """What is listed of torch.nn: where in a few words, and the reason with its link."""
         for entry in load().entries:
-            if entry.clause == self.id:
+            if entry.clause == self.id and entry.implementation == TORCH:
                 link = entry.link.replace(ISSUES, "pytorch#")
-                yield entry.implementation, f"`{entry.condition}`", f"{entry.reason} ({link})"
+                yield f"`{entry.condition}`", f"{entry.reason} ({link})"
+
+    @property
+    def others(self) -> list[str]:
+        """Of which other implementations something is listed."""
+        names = [entry.implementation for entry in load().entries if entry.clause == self.id]
+        return [name for name in dict.fromkeys(names) if name != TORCH]
 
     @cached_property
     def cases(self) -> list[Case]:
