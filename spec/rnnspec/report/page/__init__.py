@@ -54,12 +54,16 @@ def page(files: Sequence[Named]) -> str:
             levels=LEVELS,
             names=list(dict.fromkeys(group.name for group in columns)),
             data=embedded(data),
-            height=HEIGHT,
+            sheet=sum(len(data["columns"]) <= most for most in SHEETS),
+        height=HEIGHT,
             bound=BOUND,
         )
     )
     return text
 
+
+SHEETS = (41, 26, 15, 8)
+"""How many columns fit on paper of A1, A2, A3 and A4."""
 
 STATES_FIRST = ("bad", "nothing", "partial", "stale", "listed", "passes")
 """What is bad comes first."""

@@ -3,7 +3,12 @@
 
 const LEAST = -6;
 const MOST = 2;
-const short = (value) => (value > 1 && Number(value.toPrecision(2)) <= 1 ? ">1" : String(Number(value.toPrecision(2))));
+
+function short(value) {
+  const rounded = Number(Math.min(value, 1e308).toPrecision(2));
+  if (value > 1 && rounded <= 1) return ">1";
+  return rounded >= 1e4 || (rounded && rounded < 1e-3) ? rounded.toExponential().replace("+", "") : String(rounded);
+}
 
 function svg(tag, says, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);

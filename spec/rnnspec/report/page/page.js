@@ -105,4 +105,5 @@ function follow() {
     applyFilters();
   }
   open(target);
+  if (!target && filtered() && lines.length) $("clauses").scrollIntoView();
 }

@@ -87,13 +87,21 @@ function casesOf(line, place) {
 function oneCase(line, column, row, isOpen) {
   const measured = row.headroom === null ? "" : `error ÷ bound ${short(row.headroom)} · `;
   const outcome = row.outcome.toLowerCase();
-  const summary = el("summary", {}, el("span", { class: outcome.split(" ")[0] }, outcome), el("code", {}, row.case), " ", el("span", { class: "meta" }, `${measured}${row.spent} ms`));
+  const summary = el("summary", {}, el("span", { class: outcome.split(" ")[0] }, outcome), el("code", {}, row.case), " ", el("span", { class: "meta" }, measured + (row.spent < 1000 ? `${row.spent} ms` : `${row.spent / 1000} s`)));
   const made = el("details", { class: "case" }, summary);
-  made.addEventListener("toggle", () => made.childElementCount > 1 || made.append(...inside(line, column, row)));
-  if (isOpen) made.append(...inside(line, column, row));
+  made.fill = () => made.childElementCount > 1 || made.append(...inside(line, column, row));
+  made.addEventListener("toggle", made.fill);
+  if (isOpen) made.fill();
   made.open = isOpen;
   return made;
 }
+
+addEventListener("beforeprint", () => {
+  for (const made of document.querySelectorAll("aside .case")) {
+    made.fill();
+    made.open = true;
+  }
+});
 
 function* inside(line, column, row) {
   if (row.message) yield el("pre", {}, row.message);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -77,5 +78,9 @@ class Plot:
 
 def short(value: float) -> str:
     """Two digits, rounded up where that tells what is beyond the bound."""
-    shown = f"{value:.2g}"
-    return ">1" if value > 1 and float(shown) <= 1 else shown
+    rounded = float(f"{min(value, 1e308):.1e}")
+    if value > 1 and rounded <= 1:
+        return ">1"
+    if rounded >= 1e4 or 0 < rounded < 1e-3:
+        return re.sub(r"\.0(?=e)|(?<=e)\+?0*|(?<=e-)0*", "", f"{rounded:.1e}")
+    return f"{rounded:g}"

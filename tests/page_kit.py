@@ -1,0 +1,59 @@
+"""Files of results for the tests of the page, made in code."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rnnspec import result
+from rnnspec.catalogue import every
+from rnnspec.result import Row
+
+Named = tuple[str, Mapping[str, Any], Sequence[Row]]
+
+REFUSED = "{claim} (of torch's constructor) is not claimed\nnot among its claims"
+FAILED = "output is not what it must be\n  where    output[t={t}, b=1, h=2]\n  got      0.5\n  wanted   0.25"
+
+
+def row(clause: str = "LSTM-1", outcome: str = "PASS", **rest: Any) -> Row:
+    """A row in which only what matters is said."""
+    plain = {"level": "MUST", "case": "LSTM-T5-B3-I4-H7", "mode": "LSTM", "implementation": "mine"}
+    more = {"device": "cpu", "dtype": "float32", "headroom": None, "message": "", "seconds": 0.002}
+    return Row(**{**plain, **more, "clause": clause, "outcome": outcome, **rest})
+
+
+def file(rows: Sequence[Row], name: str = "mine.jsonl", **rest: Any) -> Named:
+    """A whole run of core, today."""
+    names = sorted({row.implementation for row in rows})
+    entries = [{"name": name, "versions": {"lib": "1.2"}} for name in names]
+    return name, {**result.header(len(rows), entries, scope="core", whole=True), **rest}, rows
+
+
+def many(files: int, rows: int) -> list[Named]:
+    """Files as large as real ones: `rows` rows on all clauses in two dtypes, of other implementations each."""
+    return [
+        file(list(_rows(f"lib{n}.rnn:Net", rows, random.Random(n))), f"run-{n}.jsonl") for n in range(files)
+    ]
+
+
+def _rows(name: str, rows: int, draw: random.Random) -> Iterator[Row]:
+    clauses = every()
+    for i in range(rows):
+        clause, turn = clauses[i % len(clauses)], i // len(clauses)
+        outcome = draw.choices(("PASS", "NOT CLAIMED", "KNOWN", "FAIL"), (60, 30, 8, 2))[0]
+        bad = outcome in ("FAIL", "KNOWN")
+        yield row(
+            str(clause),
+            outcome,
+            level=str(clause.says["level"]),
+            case=f"LSTM-T{turn // 2}-B3-I4-H7",
+            implementation=name,
+            dtype=("float64", "float32")[turn % 2],
+            headroom=None if outcome == "NOT CLAIMED" else 10 ** draw.uniform(*((0, 6) if bad else (-5, 0))),
+            message={"PASS": "", "NOT CLAIMED": REFUSED.format(claim=f"claim{i % 9}")}.get(
+                outcome, FAILED.format(t=draw.random())
+            ),
+            seconds=draw.uniform(1e-4, 0.02),
+            reproducer="import torch\n" * 20 + f"assert {i}\n" if outcome == "FAIL" else "",
+        )
