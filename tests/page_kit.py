@@ -31,7 +31,7 @@ def file(rows: Sequence[Row], name: str = "mine.jsonl", **rest: Any) -> Named:
 
 
 def many(files: int, rows: int) -> list[Named]:
-    """Files as large as real ones: `rows` rows on all clauses in two dtypes, of other implementations each."""
+    """Files as large as real ones: rows on all clauses in two dtypes, of one implementation each."""
     return [
         file(list(_rows(f"lib{n}.rnn:Net", rows, random.Random(n))), f"run-{n}.jsonl") for n in range(files)
     ]
@@ -57,3 +57,26 @@ def _rows(name: str, rows: int, draw: random.Random) -> Iterator[Row]:
             seconds=draw.uniform(1e-4, 0.02),
             reproducer="import torch\n" * 20 + f"assert {i}\n" if outcome == "FAIL" else "",
         )
+
+
+HOSTILE = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)><b>\"'`{{ 7*7 }}{% raw %}${8*8}<!-- ]]>"
+    "&lt;\u2028\u2029\u202eabc\u2066\ud800\0\x1b[201~\r\n--><style>*{display:none}</style>"
+)
+"""A text that is markup, script, template and order of letters, if it is let."""
+
+
+def hostile(text: str = HOSTILE) -> Named:
+    """A file in which every text is this, or holds it."""
+    own = {"implementation": f"{text}impl", "device": f"{text}dev", "reproducer": f"# {text}"}
+    rows = [
+        row(f"{text}clause", "FAIL", case=f"{text}case", message=f"{text}message", headroom=2.0, **own),
+        row("LSTM-1", "FAIL", case=f"{text}case", message=f"{text}message", **own),
+        row(f"{text}clause", case=f"{text}case 2", **own),
+        row("LSTM-1' autofocus onfocus='alert(3)", "KNOWN", message=text, **own),
+    ]
+    words = dict.fromkeys(("specification", "torch", "date", "scope", "platform"), text)
+    entries = [{"name": f"{text}impl", "versions": {text: text}}]
+    said = [{"implementation": f"{text}impl", "device": f"{text}dev", "mode": text, "said": text}]
+    name, head, _ = file(rows, f"{text}.jsonl", **words, implementations=entries, handshakes=said)
+    return name, head, rows

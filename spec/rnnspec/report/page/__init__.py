@@ -11,11 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ... import SPECIFICATION
 from ...result import LEVELS, OUTCOMES
+from ..standing import STATES
 from .columns import File, Group, Named, groups
 from .matrix import chapters, untried
 from .packed import LETTERS, packed
@@ -36,41 +37,32 @@ def page(files: Sequence[Named]) -> str:
         **packed(matrix),
     }
     style, script = _kept("page.css"), "".join(map(_kept, SCRIPTS))
-    text = (
-        _environment()
-        .get_template("page.html.jinja")
-        .render(
-            style=Markup(style),
-            script=Markup(script),
-            policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
-            "base-uri 'none'; form-action 'none'",
-            specification=SPECIFICATION,
-            files=[File(name, head, len(rows)) for name, head, rows in files],
-            groups=columns,
-            standing=sorted(columns, key=lambda group: STATES_FIRST.index(group.state)),
-            chapters=matrix,
-            untried=untried(matrix),
-            outcomes=[o for o in OUTCOMES if any(group.standing.count[o] for group in columns)],
-            levels=LEVELS,
-            names=list(dict.fromkeys(group.name for group in columns)),
-            data=embedded(data),
-            sheet=sum(len(data["columns"]) <= most for most in SHEETS),
+    return _template().render(
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+        specification=SPECIFICATION,
+        files=[File(name, head, len(rows)) for name, head, rows in files],
+        groups=columns,
+        standing=sorted(columns, key=lambda group: list(STATES).index(group.state)),
+        chapters=matrix,
+        untried=untried(matrix),
+        outcomes=[o for o in OUTCOMES if any(group.standing.count[o] for group in columns)],
+        levels=LEVELS,
+        names=list(dict.fromkeys(group.name for group in columns)),
+        data=embedded(data),
+        sheet=sum(len(data["columns"]) <= most for most in SHEETS),
         height=HEIGHT,
-            bound=BOUND,
-        )
+        bound=BOUND,
     )
-    return text
 
 
 SHEETS = (41, 26, 15, 8)
 """How many columns fit on paper of A1, A2, A3 and A4."""
 
-STATES_FIRST = ("bad", "nothing", "partial", "stale", "listed", "passes")
-"""What is bad comes first."""
 
-
-def _environment() -> Environment:
-    return Environment(
+def _template() -> Template:
+    env = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=True,
         finalize=visible,
@@ -79,6 +71,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return env.get_template("page.html.jinja")
 
 
 def _column(group: Group, dtype: str) -> dict[str, Any]:
@@ -98,6 +91,11 @@ def _kept(name: str) -> str:
     return (Path(__file__).parent / name).read_text("utf-8")
 
 
+def _policy(style: str, script: str) -> str:
+    """Nothing but this style and this script; the empty icon spares a browser the question."""
+    own = f"script-src {_hash(script)}; style-src {_hash(style)}; img-src data:"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+
+
 def _hash(text: str) -> str:
-    """What the policy allows."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -82,6 +82,14 @@ class Group:
         return "it is not known when this was run" if self.state == "stale" else STATES[self.state]
 
     @property
+    def noticed(self) -> list[str]:
+        """What the handshake found to be mapped wrongly, which is what to mend first."""
+        found = self.file.head.get("handshakes")
+        each = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+        mine = [h for h in each if (h.get("implementation"), h.get("device")) == (self.name, self.device)]
+        return list(dict.fromkeys(f"{h.get('mode')}: {h.get('said')}" for h in mine if h.get("said")))
+
+    @property
     def counts(self) -> list[tuple[str, int, str]]:
         """Outcomes that occur, how often, and the fragment that shows them alone."""
         only = f"&rnn={fragment(self.name)}"

@@ -54,7 +54,7 @@ def _outcomes(rows: Sequence[Row]) -> str:
 
 
 def _headrooms(rows: Sequence[Row]) -> list[float] | int:
-    """Three digits of each, -1 where nothing was measured; 0 in place of the list where nothing was at all."""
+    """Three digits of each, -1 where nothing was measured; 0 for the list where nothing was at all."""
     if all(row.headroom is None for row in rows):
         return 0
     return [-1 if row.headroom is None else _digits(row.headroom, 3) for row in rows]
