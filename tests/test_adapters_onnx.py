@@ -19,7 +19,10 @@ from rnnspec.ragged import alone, beyond, lengths
 EVERY = ("onnxruntime", "onnx.reference", "openvino", "torch.onnx")
 MISSING = {name for name in EVERY if adapters.SHIPPED[name].missing}
 
-pytestmark = pytest.mark.skipif(find_spec("onnx") is None, reason="needs the extra onnx")
+pytestmark = [
+    pytest.mark.skipif(find_spec("onnx") is None, reason="needs the extra onnx"),
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),  # of JAX, where its tests came before
+]
 
 BOTH: dict[str, Any] = {"L": 2, "bidirectional": True}
 CASES = [
