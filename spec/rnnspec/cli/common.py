@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for a machine.")]
-Results = Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Files of pytest --rnn-results.")]
+Results = Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Files of pytest --rnn-results.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else to stdout.")]
 
 

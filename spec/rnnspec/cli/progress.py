@@ -7,9 +7,11 @@ nothing else of the kit until pytest is configured.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,7 +27,10 @@ def tried(names: Sequence[str], options: Sequence[str]) -> int:
     words = ["--pyargs", "rnnspec", *QUIET, "-p", __name__, *(f"--rnn={name}" for name in names), *options]
     path = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]  # a class is importable from here
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    with subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env) as process:
+    with (
+        subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env) as process,
+        _passed_on(process),
+    ):
         while process.poll() is None:
             try:
                 process.wait()
@@ -36,13 +41,29 @@ def tried(names: Sequence[str], options: Sequence[str]) -> int:
     return process.returncode if process.returncode >= 0 else BROKE
 
 
+@contextmanager
+def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whoever asks this process to end asks pytest, which comes to an end as if interrupted."""
+    if os.name != "posix":
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # nobody sees what a worker of xdist's prints
         return
     from rich.console import Console
 
+    from ..session import RUN
     from .bar import Bar
 
+    config.stash[RUN].asked = True  # so that no clause is no pass
     file = os.fdopen(
         os.dup(2), "w", encoding="utf-8", errors="backslashreplace"
     )  # pytest captures the descriptor while clauses run

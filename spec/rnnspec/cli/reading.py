@@ -28,7 +28,7 @@ Further = Annotated[
 def clauses(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORD...]", help="Only clauses with all of these in the id, norm or source."),
+        typer.Argument(metavar="WORD", help="Only clauses with all of these in the id, norm or source."),
     ] = None,
     level: Annotated[str | None, typer.Option(metavar="LEVEL", help="MUST, SHOULD or MAY.")] = None,
     as_json: AsJson = False,

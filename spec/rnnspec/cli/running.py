@@ -20,6 +20,7 @@ Rnn = typer.Option(
 
 @app.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},  # -h: see below
+    options_metavar="",
     epilog=example("verify mypkg:FastLSTM --rnn-scope smoke -n 2 --rnn-results fast.jsonl"),
 )
 def verify(
@@ -27,7 +28,7 @@ def verify(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME...] [PYTEST'S OPTIONS]",
+            metavar="NAME]... [PYTEST'S OPTION",  # which is shown as [...]...
             help="Implementations, as pytest --rnn takes them (torch.nn if there is none); from the first "
             "option on, what pytest is given.",
             autocompletion=adapter_names,
