@@ -1,8 +1,9 @@
 """The recorded tensors in the formats of others: JSON as they are kept, safetensors, NumPy's archives.
 
 In the latter two there is a file for each clause and mode, in which a tensor is called `<case>/given/<name>`
-or `<case>/result/<name>`. `<case>/configuration` is JSON: in an archive an array of bytes, in safetensors an
-entry of the metadata. What the names and words mean is said in `schema.json`, which is written beside them.
+or `<case>/result/<name>`. The configurations are JSON: in an archive `<case>/configuration` is an array of
+bytes, in safetensors the entry `configurations` of the metadata has them by case. What the names and words
+mean is said in `schema.json`, which is written beside them.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def tensors(entries: Mapping[str, Entry]) -> Iterator[tuple[str, Tensor]]:
                 yield f"{case}/{part}/{name}", tensor.contiguous()
 
 
-def configurations(entries: Mapping[str, Entry]) -> dict[str, str]:
-    return {f"{case}/configuration": json.dumps(dict(entry.configuration)) for case, entry in entries.items()}
+def configurations(entries: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """By case."""
+    return {case: dict(entry.configuration) for case, entry in entries.items()}
 
 
 def _json(path: Path, folder: Path) -> Path:
@@ -53,8 +55,8 @@ def _json(path: Path, folder: Path) -> Path:
 def _npz(path: Path, folder: Path) -> Path:
     entries = load(path)
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors(entries)}
-    for name, text in configurations(entries).items():
-        arrays[name] = np.frombuffer(text.encode(), np.uint8)
+    for case, configuration in configurations(entries).items():
+        arrays[f"{case}/configuration"] = np.frombuffer(json.dumps(configuration).encode(), np.uint8)
     to = folder / f"{path.stem}.npz"
     np.savez(to, **arrays)
     return to
@@ -66,7 +68,8 @@ def _safetensors(path: Path, folder: Path) -> Path:
     except ImportError as error:
         raise Refused("the format needs safetensors: pip install safetensors") from error
     entries, to = load(path), folder / f"{path.stem}.safetensors"
-    save_file(dict(tensors(entries)), to, configurations(entries))
+    told = json.dumps(configurations(entries))  # one entry: of several the order is by chance
+    save_file(dict(tensors(entries)), to, {"configurations": told})
     return to
 
 
