@@ -147,7 +147,7 @@ def test_one_file_given_twice_is_refused(parts: list[Path], tmp_path: Path) -> N
     assert not (tmp_path / "all").exists()
 
 
-SPOILT = {
+SPOILT: dict[str, list[Any]] = {
     "implementations": [5, "mine", [1], [{"name": []}], [{}], [{"name": "a", "versions": [1]}], {"a": 1}],
     "date": [None, 5, ["2026"]],
     "scope": [None, {}],
@@ -162,7 +162,7 @@ SPOILT = {
 def test_a_header_of_other_things_is_refused(key: str, value: Any, command: str, tmp_path: Path) -> None:
     good = kept(tmp_path / "good", row())
     bad = kept(tmp_path / "bad", row(implementation="other"), **{key: value})
-    more = {"merge": ["-o", tmp_path / "all"], "report": ["--markdown"]}
+    more: dict[str, list[Any]] = {"merge": ["-o", tmp_path / "all"], "report": ["--markdown"]}
     ran = run(command, good, bad, *more.get(command, []))
     assert ran.exit_code == 2
     assert ran.stderr.startswith(f"rnnspec: {bad}:1: {key} = ")

@@ -93,9 +93,9 @@ def tokens(text: str) -> Iterator[Token]:
         yield from token.children or ()
 
 
-def shown(*rows: Row, today: date = TODAY, **words: Any) -> str:
+def shown(*rows: Row, **words: Any) -> str:
     words = {"date": "2026-11-26T10:00:00+00:00"} | words
-    return "\n".join(markdown.lines(standings([file(*rows, **words)]), {"SEQ-1": "It is so."}, today))
+    return "\n".join(markdown.lines(standings([file(*rows, **words)]), {"SEQ-1": "It is so."}, TODAY))
 
 
 class TestMarkdown:
