@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rnnspec import result
@@ -11,6 +15,9 @@ from rnnspec.catalogue import every
 from rnnspec.result import Row
 
 Named = tuple[str, Mapping[str, Any], Sequence[Row]]
+
+Visit = Callable[..., Any]
+"""Opens a page in a browser and gives its tab."""
 
 REFUSED = "{claim} (of torch's constructor) is not claimed\nnot among its claims"
 FAILED = "output is not what it must be\n  where    output[t={t}, b=1, h=2]\n  got      0.5\n  wanted   0.25"
@@ -80,3 +87,22 @@ def hostile(text: str = HOSTILE) -> Named:
     said = [{"implementation": f"{text}impl", "device": f"{text}dev", "mode": text, "said": text}]
     name, head, _ = file(rows, f"{text}.jsonl", **words, implementations=entries, handshakes=said)
     return name, head, rows
+
+
+CHAPTERS = ("test_32_lstm", "test_33_projection", "test_40_sequence", "test_42_batch")
+
+
+def real(folder: Path, *names: str) -> Named:
+    """A real run of a few chapters in scope smoke; `names` are what pytest --rnn takes."""
+    path = folder / "run.jsonl"
+    chosen = [word for name in names for word in ("--rnn", name)]
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(folder), "--tb=no", "--rnn-scope", "smoke"]
+    chapters = ["--pyargs", *(f"rnnspec.clauses.{chapter}" for chapter in CHAPTERS)]
+    command = [sys.executable, "-m", "pytest", *options, *chosen, "--rnn-results", str(path), *chapters]
+    run = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert path.exists(), run.stdout + run.stderr
+    return (path.name, *result.read(path))
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+"""In which the wrong classes of the tests can be imported."""

@@ -61,7 +61,7 @@ function applyFilters() {
   }
   for (const chapter of chapters) {
     chapter.hidden = ![...chapter.rows].some((row) => row.dataset.level !== undefined && !row.hidden);
-    setOpen(chapter, filtered() && !onlyColumns());
+    if (!onlyColumns()) setOpen(chapter, filtered());
   }
   const many = lines.filter((line) => !line.row.hidden).length;
   $("count").textContent = filtered() ? `${many} of ${plural(lines.length, "clause")}` : "";
@@ -69,7 +69,7 @@ function applyFilters() {
   rove();
 }
 
-const onlyColumns = () => fragmentOf("") === "#?" + new URLSearchParams(state.rnn.map((name) => ["rnn", name])).toString();
+const onlyColumns = () => state.rnn.length > 0 && !(state.outcome.length || state.level.length || state.chapter || state.q || state.differ);
 
 function tried(line, columns) {
   const cells = columns.map((place) => data().cells[line.place][place]);

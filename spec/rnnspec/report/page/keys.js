@@ -12,10 +12,11 @@ function listenToKeys() {
     button.setAttribute("aria-expanded", "false");
   });
   matrix.addEventListener("click", (event) => {
-    const button = event.target.closest("td > button");
-    if (!button) return;
-    const line = lines.find((each) => each.row === button.closest("tr"));
-    goTo(`${line.row.id}/${data().columns[button.parentElement.cellIndex - 3].key}`);
+    const chosen = event.target.closest('td > button, th[scope="row"] a');
+    if (!chosen || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const cell = chosen.parentElement;
+    goTo(cell.parentElement.id + (cell.cellIndex ? "/" + data().columns[cell.cellIndex - 3].key : ""));
     open(shown);
   });
   matrix.addEventListener("focusin", (event) => event.target.matches("td > button") && take(event.target));

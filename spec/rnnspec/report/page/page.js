@@ -99,6 +99,7 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 function follow() {
+  if (location.hash.startsWith("#page:")) return; // a place on the page
   const target = readFragment();
   if (lines.length) {
     showFilters();
