@@ -24,6 +24,7 @@ function listenToFilters() {
   $("open").addEventListener("click", () => {
     const all = chapters.some((chapter) => !chapter.hidden && chapter.classList.contains("closed"));
     chapters.forEach((chapter) => setOpen(chapter, all));
+    rove();
   });
   for (const chapter of chapters)
     chapter.querySelector("button").addEventListener("click", () => setOpen(chapter, chapter.classList.contains("closed")));

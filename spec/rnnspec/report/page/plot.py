@@ -69,7 +69,8 @@ class Plot:
         span = f"{short(values[0])} to {short(values[-1])}" if len(values) > 1 else short(values[0])
         beyond = sum(value > 1 for value in values)
         more = f"; beyond the bound in {beyond}" if beyond else ""
-        return f"error ÷ bound of {len(values)} columns: {span}, the most in {where}{more}"
+        many = f"{len(values)} column{'s' if len(values) > 1 else ''}"
+        return f"error ÷ bound of {many}: {span}, the most in {where}{more}"
 
     @property
     def most(self) -> str:
