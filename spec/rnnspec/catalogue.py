@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -18,10 +16,8 @@ import torch
 
 from . import axes, clauses, scopes
 from .case import Case
+from .ids import ids as ids
 from .notation import DTYPES
-
-ID = re.compile(r'pytest\.mark\.clause\(\s*id="([A-Z]+-[0-9]+)"')
-"""How a clause says its id."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +89,6 @@ def _of_code(code: CodeType) -> Iterator[str]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from _of_code(inner)
-
-
-@cache
-def ids() -> frozenset[str]:
-    """The ids of all clauses, from the text of the chapters, none of which is imported for it."""
-    chapters = Path(clauses.__file__ or "").parent.glob("test_*.py")
-    return frozenset(found for chapter in chapters for found in ID.findall(chapter.read_text("utf-8")))
 
 
 @cache

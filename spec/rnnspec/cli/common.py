@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from ..plain import UNSEEN, plain
 
@@ -29,7 +30,20 @@ STATUSES = {
 
 TABLE = ["| status | |", "|---|---|", *(f"| {status} | {meaning} |" for status, meaning in STATUSES.items())]
 
+
+class Commands(TyperGroup):
+    """All of them."""
+
+    def main(self, *args: Any, **words: Any) -> Any:
+        """There are terminals that have no σ: it is written as it would be in Python."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **words)
+
+
 app = typer.Typer(
+    cls=Commands,
     help="An executable specification of recurrent networks.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -45,9 +59,6 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", h
 @app.callback()
 def main() -> None:
     """An executable specification of recurrent networks: is this RNN right?"""
-    for stream in (sys.stdout, sys.stderr):  # there are terminals that have no σ
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def example(words: str) -> str:
@@ -102,9 +113,9 @@ def written(text: str, output: Path | None) -> None:
 
 def clause_ids(incomplete: str) -> list[str]:
     """For the shell's completion, from the text of the chapters."""
-    from ..catalogue import ids
+    from ..ids import ids
 
-    return sorted(each for each in ids() if each.startswith(incomplete.upper()))
+    return sorted(each for each in ids() if each.startswith(incomplete))
 
 
 def adapter_names(incomplete: str) -> list[str]:

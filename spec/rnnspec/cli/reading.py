@@ -132,12 +132,13 @@ def _deviation(entry: Entry) -> dict[str, Any]:
 
 def _outcomes(clause: str, results: list[Path]) -> Iterator[dict[str, Any]]:
     from ..report.standing import standings
+    from ..result import OUTCOMES
 
     for path, file in zip(results, read(results), strict=True):
         for each in standings([file]):
             count = Counter(row.outcome for row in each.rows if row.clause == clause)
             told = {"file": str(path), "implementation": each.implementation, "device": each.device}
-            yield told | {"outcomes": dict(count)}
+            yield told | {"outcomes": {each: count[each] for each in OUTCOMES if count[each]}}
 
 
 def _shown(facts: dict[str, Any]) -> Iterator[str]:

@@ -142,10 +142,10 @@ def suspects(results: Results, as_json: AsJson = False) -> None:
         say_json({each.clause: {name: dict(n) for name, n in each.outcomes.items()} for each in suspected})
         raise typer.Exit(bool(suspected))
     if not enough:
-        typer.echo(f"{', '.join(names) or 'no implementation'} alone is too little to suspect a clause")
+        say([f"{', '.join(names) or 'no implementation'} alone is too little to suspect a clause"])
         return
     for suspect in suspected:
         say(suspect.lines(names))
     many = f"{len(suspected) or 'no'} suspect clause{'' if len(suspected) == 1 else 's'}"
-    typer.echo(f"{many}, for {', '.join(names)}")
+    say([f"{many}, for {', '.join(names)}"])
     raise typer.Exit(bool(suspected))
