@@ -24,6 +24,7 @@ HOSTILE = (
     "half \ud800 of a letter, \ufffe",
     "one\nand\n\n# two\r\n\r```\n</details>\n<!-- ",
     "a\u2028b\u202ec\x85d",
+    "it's C:\\x",
     "   ",
     "",
 )

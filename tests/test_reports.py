@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -138,7 +139,11 @@ class TestMarkdown:
         bad = row(f"SEQ-1{text}", "FAIL", text, reproducer=text or "-", **names)
         found = list(tokens(shown(bad, **words)))
         assert {token.type.removesuffix("_open").removesuffix("_close") for token in found} <= HARMLESS
-        assert [token.type for token in found].count("td_open") == len(OUTCOMES) + 4
+        cells = [after for before, after in pairwise(found) if before.type == "td_open"]
+        said = ["".join(c.content for c in cell.children or () if c.type == "text") for cell in cells]
+        name = plain(" ".join(text.split()))
+        assert (len(said), said[:2]) == (len(OUTCOMES) + 4, [name, name])
+        assert "lib 1.0" in said[-1]
         assert [token.type for token in found].count("heading_open") == 1
         inline = {token.content for token in found if token.type == "html_inline"}
         assert inline <= {"<code>", "</code>"}

@@ -11,8 +11,8 @@ from ..plain import plain
 from ..result import OUTCOMES, Row
 from .standing import STALE, STATES, Standing, first_line
 
-MEANING = r"[|`*_\[\]\\~$@#:]|(?<=www)\."
-"""Letters that mean something in Markdown, those of addresses included."""
+MEANING = r"""[&<>"'|`*_\[\]\\~$@#:]|(?<=www)\."""
+"""Letters that mean something in HTML or Markdown, those of addresses included."""
 
 LONGEST = 4000
 """Characters that are shown of a message or a script."""
@@ -62,5 +62,5 @@ def code(word: str) -> str:
     What means something to HTML or Markdown is written so that it means nothing; nobody is mentioned, nor
     anything linked, in code.
     """
-    words = escape(plain(" ".join(word.split())))
+    words = plain(" ".join(word.split()))
     return f"<code>{re.sub(MEANING, lambda found: f'&#{ord(found[0])};', words)}</code>"
