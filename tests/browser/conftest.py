@@ -48,7 +48,7 @@ def problems() -> list[str]:
 @pytest.fixture
 def visit(browser: Any, problems: list[str], tmp_path: Path) -> Iterator[Visit]:
     """Opens a page: of files, or a text. No dialog, error, message or request may come of it."""
-    contexts = []
+    contexts: list[Any] = []
 
     def opened(files: Sequence[Named] | str, fragment: str = "", **options: Any) -> Any:
         path = tmp_path / f"page{len(contexts)}.html"
@@ -59,10 +59,14 @@ def visit(browser: Any, problems: list[str], tmp_path: Path) -> Iterator[Visit]:
         tab.set_default_timeout(10_000)
         tab.on("console", lambda message: problems.append(f"console: {message.text}"))
         tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        tab.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        tab.on("request", lambda asked: _own(asked.url, path) or problems.append(f"request: {asked.url}"))
+        tab.on("request", lambda asked: problems.extend(_elsewhere(asked.url, path)))
+        tab.on("dialog", dialog)
         tab.goto(path.as_uri() + fragment)
         return tab
+
+    def dialog(shown: Any) -> None:
+        problems.append(f"dialog: {shown.message}")
+        shown.dismiss()
 
     yield opened
     for context in contexts:
@@ -70,8 +74,10 @@ def visit(browser: Any, problems: list[str], tmp_path: Path) -> Iterator[Visit]:
     assert problems == []
 
 
-def _own(address: str, path: Path) -> bool:
-    return address.partition("#")[0] == path.as_uri() or address == "data:,"
+def _elsewhere(address: str, path: Path) -> list[str]:
+    """A request for something else than the page itself."""
+    own = address.partition("#")[0] == path.as_uri() or address == "data:,"
+    return [] if own else [f"request: {address}"]
 
 
 @pytest.fixture(scope="package")

@@ -94,8 +94,8 @@ def test_keys_alone_open_a_cell_and_close_it(visit: Visit) -> None:
     assert focused(tab) == "–"
     tab.keyboard.press("ArrowUp")
     assert focused(tab) == "fail 1/2"
-    outline = tab.evaluate(f"getComputedStyle({FOCUSED}).outlineStyle")
-    assert outline == "solid"
+    outline = tab.evaluate(f"getComputedStyle({FOCUSED}).outline")
+    assert outline.endswith(" solid 2px")
     tab.keyboard.press("Enter")
     assert focused(tab) == "LSTM-1"
     until(tab, "Tab", "Copy the script")
