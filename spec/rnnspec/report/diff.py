@@ -192,7 +192,8 @@ def _clause(said: str, changes: Sequence[Change]) -> Iterator[str]:
 
 def _heading(name: str, file: File) -> Iterator[str]:
     head, rows = file
-    yield f"{name}: {len(rows)} row{'' if len(rows) == 1 else 's'}, specification {head.get('specification')}, {head.get('date')}"
+    many = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    yield f"{name}: {many}, specification {head.get('specification')}, {head.get('date')}"
     for each in standings([file]):
         part = "" if head.get("whole") is True else ", a part of it"
         yield f"     {each.implementation} on {each.device}, {each.versions}, {each.scope}{part}"
