@@ -97,7 +97,8 @@ def test_the_policy_refuses_the_network(visit: Visit, problems: list[str]) -> No
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.5)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        asked = tab.evaluate(f"fetch('{address}').then(() => 'got', () => 'refused')")
+        limit = "{signal: AbortSignal.timeout(2000)}"  # lest a page without the policy wait for ever
+        asked = tab.evaluate(f"fetch('{address}', {limit}).then(() => 'got', () => 'refused')")
         tab.evaluate(f"document.body.append(Object.assign(new Image(), {{src: '{address}'}}))")
         with pytest.raises(TimeoutError):
             server.accept()
