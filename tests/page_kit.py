@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 from rnnspec import result
 from rnnspec.catalogue import every
@@ -18,6 +20,14 @@ Named = tuple[str, Mapping[str, Any], Sequence[Row]]
 
 Visit = Callable[..., Any]
 """Opens a page in a browser and gives its tab."""
+
+
+def missing(what: str) -> NoReturn:
+    """Skips a test for want of something, or fails it where all is required."""
+    if os.environ.get("RNNSPEC_BROWSER") == "required":
+        pytest.fail(f"{what}, and RNNSPEC_BROWSER=required")
+    pytest.skip(what)
+
 
 REFUSED = "{claim} (of torch's constructor) is not claimed\nnot among its claims"
 FAILED = "output is not what it must be\n  where    output[t={t}, b=1, h=2]\n  got      0.5\n  wanted   0.25"

@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wanted() -> Iterator[str]:
     """Every clause, module, page and recording, by its place under `spec/` or `snapshots/`."""
     for path in (CHECKOUT / "spec" / "rnnspec").rglob("*.*"):
-        if path.suffix in (".py", ".html", ".md", ".jinja", ".css", ".json", ".toml"):
+        if path.suffix in (".py", ".html", ".md", ".jinja", ".css", ".js", ".json", ".toml"):
             yield str(path.relative_to(CHECKOUT / "spec"))
     for path in (CHECKOUT / "snapshots").glob("*.json"):
         yield str(path.relative_to(CHECKOUT))

@@ -13,14 +13,8 @@ from typing import Any
 
 import pytest
 
-from page_kit import Named, Visit, real
+from page_kit import Named, Visit, missing, real
 from rnnspec.report.page import page
-
-
-def _missing(what: str) -> None:
-    if os.environ.get("RNNSPEC_BROWSER") == "required":
-        pytest.fail(f"{what}, and RNNSPEC_BROWSER=required")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="package")
@@ -30,9 +24,9 @@ def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
-        _missing("there is no Playwright: pip install rnnspec[browser]")
+        missing("there is no Playwright: pip install rnnspec[browser]")
     if chromium is None:
-        _missing("there is no chromium: apt install chromium")
+        missing("there is no chromium: apt install chromium")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started

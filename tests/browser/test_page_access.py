@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from page_kit import Named, Visit, file, hostile, many, row
+from page_kit import Named, Visit, file, hostile, many, missing, row
 from rnnspec.report.page import page
 
 FILES = [
@@ -34,8 +34,11 @@ PLACES = ["", "#LSTM-1", "#LSTM-1/mine/cpu/float32", "#?outcome=PASS", "#?q=noth
 
 def sin(tab: Any) -> list[str]:
     """What axe-core finds that is serious, by rule and place."""
-    sync_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="there is no axe")
-    found = sync_playwright.Axe().run(tab).response["violations"]
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ModuleNotFoundError:
+        missing("there is no axe: pip install rnnspec[browser]")
+    found = Axe().run(tab).response["violations"]
     return [
         f"{each['id']}: {node['target']} {node.get('failureSummary')}"
         for each in found

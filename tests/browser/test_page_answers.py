@@ -35,7 +35,11 @@ def test_the_failing_input_is_a_script_that_fails(
 ) -> None:
     tab = visit([wrong_class])
     wrong = tab.locator("article", has_text="wrong:IgnoresH")
-    assert "LSTM: h_0 is ignored" in wrong.inner_text()
+    said = wrong.inner_text()
+    assert "LSTM: h_0 is ignored" in said
+    assert "LSTM-1 on LSTM-T" in said  # the first failure, without a click
+    assert all(word in said for word in ("where", "got", "wanted"))
+    pictured(tab, "what-fails")
     wrong.get_by_role("link", name="LSTM-1", exact=True).click()
     pictured(tab, "the-failing-input")
     (tmp_path / "shown.py").write_text(copied(tab, "Copy the script"), encoding="utf-8")

@@ -63,7 +63,7 @@ def report(
     else:
         from ..report.page import page
 
-        text = page([(path.name, *file) for path, file in zip(results, files, strict=True)])
+        text = page([(path.name, *file) for path, file in zip(results, files, strict=True)], stale)
     written(text, output)
 
 

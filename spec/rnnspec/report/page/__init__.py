@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ... import SPECIFICATION
 from ...result import LEVELS, OUTCOMES
-from ..standing import STATES
+from ..standing import STALE, STATES
 from .columns import File, Group, Named, groups
 from .matrix import chapters, untried
 from .packed import LETTERS, packed
@@ -27,8 +27,11 @@ SCRIPTS = ("page.js", "filter.js", "panel.js", "chart.js", "keys.js")
 """Parts of one script, in order."""
 
 
-def page(files: Sequence[Named]) -> str:
-    """The page of any number of files: of each its name, header and rows."""
+def page(files: Sequence[Named], stale: int = STALE) -> str:
+    """The page of any number of files: of each its name, header and rows.
+
+    What is older than `stale` days when the page is read is called old.
+    """
     columns = groups(files)
     matrix = chapters(columns)
     data = {
@@ -42,6 +45,7 @@ def page(files: Sequence[Named]) -> str:
         script=Markup(script),
         policy=_policy(style, script),
         specification=SPECIFICATION,
+        stale=stale,
         files=[File(name, head, len(rows)) for name, head, rows in files],
         groups=columns,
         standing=sorted(columns, key=lambda group: list(STATES).index(group.state)),

@@ -14,6 +14,9 @@ from ...result import BAD, OUTCOMES, Row
 from ..standing import STATES, Standing, standings
 from .text import fragment
 
+SHOWN = 8
+"""Lines of the first message."""
+
 Named = tuple[str, Mapping[str, Any], Sequence[Row]]
 """The name of a file, its header and its rows."""
 
@@ -96,6 +99,13 @@ class Group:
         count = self.standing.count
         order = sorted(OUTCOMES, key=lambda outcome: outcome not in BAD)
         return [(o, count[o], f"?outcome={fragment(o)}{only}") for o in order if count[o]]
+
+    @property
+    def first(self) -> tuple[Row, str]:
+        """The first bad row and how its message begins: what is to be seen without a click."""
+        _, rows, _ = next(self.standing.failing())
+        lines = rows[0].message.splitlines()
+        return rows[0], "\n".join(lines[:SHOWN] + ["..."] * (len(lines) > SHOWN))
 
     @cached_property
     def failing(self) -> list[tuple[str, str, str]]:

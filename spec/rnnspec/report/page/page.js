@@ -72,12 +72,11 @@ function goTo(target, replace = false) {
 
 // A page is read later than it is made.
 
-const STALE = 30;
-
 function tellAges() {
+  const stale = Number(document.documentElement.dataset.stale);
   for (const time of document.querySelectorAll("time")) {
     const days = Math.floor((Date.now() - Date.parse(time.dateTime)) / 864e5);
-    if (days > STALE) time.after(" ", el("strong", { class: "old" }, `old: ${days} days`));
+    if (days > stale) time.after(" ", el("strong", { class: "old" }, `old: ${days} days`));
     else if (days < -1) time.after(" ", el("strong", { class: "old" }, "a day to come"));
   }
 }
