@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from outline import Outline
 from rnnspec import clauses
 from rnnspec.catalogue import every
 from rnnspec.deviations import load
@@ -17,37 +16,7 @@ from rnnspec.document.__main__ import main
 from rnnspec.document.reading import Entry, chapters, modes_of
 from rnnspec.notation import CELLS, CLAIMS, LAYERS, MODES
 
-VOID = {"meta", "br", "hr", "link"}
 IDS = frozenset(str(clause) for clause in every())
-
-
-class Outline(HTMLParser):
-    """The elements of a page: refused if they are not closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.count: Counter[str] = Counter()
-        self.ids: list[str] = []
-        self.links: set[str] = set()
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.count[tag] += 1
-        self.ids += [values["id"] or ""] if "id" in values else []
-        self.links |= {values["href"] or ""} if "href" in values else set()
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import page_kit
+from outline import Outline
 from page_kit import Named, file, hostile, row
 from rnnspec import SPECIFICATION, result
 from rnnspec.catalogue import every
@@ -25,46 +25,6 @@ from rnnspec.report.page.columns import SEVERITY
 from rnnspec.report.page.matrix import cell
 from rnnspec.report.page.packed import LETTERS
 from rnnspec.result import LEVELS, OUTCOMES, Row
-
-VOID = {"meta", "br", "link", "input"}
-
-
-class Outline(HTMLParser):
-    """What is on a page: refused if its elements are not closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.count: Counter[str] = Counter()
-        self.ids: list[str] = []
-        self.attributes: set[str] = set()
-        self.links: list[str] = []
-        self.texts: dict[str, list[str]] = {}
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        assert len(values) == len(attrs)
-        self.count[tag] += 1
-        self.attributes |= values.keys()
-        self.ids += [values["id"] or ""] if "id" in values else []
-        self.links += [values["href"] or ""] if "href" in values else []
-        self.texts.setdefault(tag, []).append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag != "path":
-            assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.count[tag] += 1
-
-    def handle_data(self, data: str) -> None:
-        for tag in self.open:
-            self.texts[tag][-1] += data
 
 
 def data(text: str) -> Any:
