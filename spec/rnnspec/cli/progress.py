@@ -47,7 +47,9 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in the background of a script
+    asked = signal.SIGTERM if deaf else signal.SIGINT
+    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(asked))
     try:
         yield
     finally:
