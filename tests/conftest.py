@@ -1,8 +1,12 @@
+import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
 import torch._inductor.test_operators  # which cannot be imported twice, and pytester's runs forget modules
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script, and so would children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

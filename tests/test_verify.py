@@ -225,11 +225,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-def heeds_sigint() -> None:
-    """As in a terminal; what a script starts in the background is born deaf to it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 @pytest.mark.parametrize("words", [(), ("-n", "2")])
 @pytest.mark.parametrize("asked", ["all", "parent"])
@@ -240,7 +235,6 @@ def test_interrupted_it_ends_with_2_and_so_do_its_children(
     process = subprocess.Popen(
         command("mypkg:Slow", "--rnn-device=cpu", "--rnn-results=out.jsonl", *words), cwd=place,
         env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        preexec_fn=heeds_sigint,
     )  # fmt: skip
     try:
         begun, deadline = place / "begun", time.monotonic() + 120
