@@ -108,7 +108,8 @@ def test_adapters() -> None:
     assert [each["name"] for each in found] == [*SHIPPED]
 
 
-def test_all_that_have_it_are_tried_here_or_in_test_diff() -> None:
+def test_all_that_have_it_are_tried_here_or_with_the_command() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     with_it = {name for name in commands if any("--json" in each.opts for each in commands[name].params)}
-    assert with_it == {"list", "show", "deviations", "suspects", "handshake", "adapters", "diff"}
+    elsewhere = {"bench", "diff"}  # in tests/test_bench.py and tests/test_diff.py
+    assert with_it == {"list", "show", "deviations", "suspects", "handshake", "adapters"} | elsewhere

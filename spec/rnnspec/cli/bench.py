@@ -12,7 +12,10 @@ from .common import AsJson, adapter_names, app, example, say, say_json, unusable
 if TYPE_CHECKING:
     from ..benchmarks import Measured
 
-Size = typer.Option(min=1, rich_help_panel="The network")
+
+def size(of: str) -> Any:
+    """An option about the network."""
+    return typer.Option(min=1, help=of, rich_help_panel="The network")
 
 
 @app.command(epilog=example("bench torch.nn mypkg:FastLSTM --mode LSTM --T 64"))
@@ -24,15 +27,15 @@ def bench(
         ),
     ] = None,
     mode: Annotated[str | None, typer.Option(metavar="MODE", help="RNN, GRU or LSTM; else all.")] = None,
-    T: Annotated[int, Size] = 16,
-    B: Annotated[int, Size] = 8,
-    I: Annotated[int, Size] = 32,
-    H: Annotated[int, Size] = 32,
-    L: Annotated[int, Size] = 1,
+    T: Annotated[int, size("Steps.")] = 16,
+    B: Annotated[int, size("Rows of the batch.")] = 8,
+    I: Annotated[int, size("Columns of the input.")] = 32,
+    H: Annotated[int, size("Columns of the state.")] = 32,
+    L: Annotated[int, size("Layers.")] = 1,
     dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "float32",
     device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    rounds: Annotated[int, typer.Option(min=4)] = 15,
+    threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 1,
+    rounds: Annotated[int, typer.Option(min=4, help="In each, every way has its turn.")] = 15,
     as_json: AsJson = False,
 ) -> None:
     """Measure the notebook's claim: one call over everything, beside a call a step and a call a row.
