@@ -143,3 +143,19 @@ def _usable(name: str, found: Any) -> Implementation:
             else f"{name!r} is a {what}; write a namespace, a class or an rnnspec Implementation"
         )
     return DropIn(name, classes)
+
+
+def usable(name: str) -> torch.device:
+    """The device of that name, on which something has been computed.
+
+    Raises:
+        Unusable: there is none, or it does not work.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).add(1).cpu()
+    except Exception as error:
+        raise Unusable(
+            f"{name!r} cannot be used here; write cpu, or an accelerator such as cuda:0"
+        ) from error
+    return device

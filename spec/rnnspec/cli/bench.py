@@ -23,7 +23,7 @@ def bench(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME...]", help="Implementations; torch.nn if none.", autocompletion=adapter_names
+            metavar="NAME", help="Implementations; torch.nn if none.", autocompletion=adapter_names
         ),
     ] = None,
     mode: Annotated[str | None, typer.Option(metavar="MODE", help="RNN, GRU or LSTM; else all.")] = None,
@@ -50,7 +50,7 @@ def bench(
 
     from ..benchmarks import measured
     from ..case import Case
-    from ..loading import Unusable, load
+    from ..loading import Unusable, load, usable
     from ..notation import DTYPES, LAYERS
 
     sys.path.insert(0, os.getcwd())  # a class is importable from here
@@ -59,11 +59,9 @@ def bench(
     if dtype not in DTYPES:
         unusable(f"--dtype: {dtype!r} is not one of {', '.join(DTYPES)}")
     try:
-        where = torch.device(device)
-        torch.empty(1, device=where)
-        subjects = [load(name) for name in names or ["torch.nn"]]
-    except (Unusable, RuntimeError, AssertionError) as error:
-        unusable(str(error).partition("\n")[0])
+        where, subjects = usable(device), [load(name) for name in names or ["torch.nn"]]
+    except Unusable as error:
+        unusable(error)
     found: list[Measured] = []
     for each in [mode] if mode else LAYERS:
         case = Case(each, T=T, B=B, I=I, H=H, L=L, dtype=DTYPES[dtype])
