@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
-from statistics import quantiles
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from statistics import median, quantiles
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
@@ -18,32 +18,71 @@ WARM = 0.02
 """Seconds of calls before any is timed; the first of them compiles what is to be compiled."""
 
 
+class Timed(NamedTuple):
+    """What is called, and whether autograd records it."""
+
+    call: Callable[[], Any]
+    grad: bool = False
+
+
 def interleaved(
-    calls: Mapping[Key, Callable[[], Any]], device: torch.device, rounds: int
+    calls: Mapping[Key, Timed], device: torch.device, rounds: int, most: float = 60.0
 ) -> dict[Key, list[float]]:
     """Seconds of each call, one number a round: the mean over a block.
 
-    In every round each has its turn, and another begins.
+    In every round each has its turn, and another begins. There are fewer rounds, but two, where they would
+    take more than `most` seconds.
     """
-    sizes = {key: _size(call, device) for key, call in calls.items()}
+    sizes = {key: _size(timed, device) for key, timed in calls.items()}
+    rounds = max(2, min(rounds, int(most / max(1e-9, sum(took for _, took in sizes.values())))))
     found: dict[Key, list[float]] = {key: [] for key in calls}
     order = list(calls)
     for _ in range(rounds):
         for key in order:
-            found[key].append(block(calls[key], sizes[key], device) / sizes[key])
+            times, _ = sizes[key]
+            found[key].append(block(calls[key], times, device) / times)
         order = order[1:] + order[:1]
     return found
 
 
-def block(call: Callable[[], Any], times: int, device: torch.device) -> float:
+def block(timed: Timed, times: int, device: torch.device) -> float:
     """Seconds of so many calls, until the device has done them."""
-    turns = range(times)
+    turns, call = range(times), timed.call
+    with torch.set_grad_enabled(timed.grad):
+        watch = _watch(device)
+        for _ in turns:
+            call()
+        return watch()
+
+
+def _watch(device: torch.device) -> Callable[[], float]:
+    """Started once the device is idle; called, it says how many seconds the device took."""
     settle(device)
+    if events := _events(device):
+        return events
     start = time.perf_counter()
-    for _ in turns:
-        call()
-    settle(device)
-    return time.perf_counter() - start
+
+    def seconds() -> float:
+        settle(device)
+        return time.perf_counter() - start
+
+    return seconds
+
+
+def _events(device: torch.device) -> Callable[[], float] | None:
+    """The device's own clock, where it has one."""
+    kind = getattr(torch.get_device_module(device), "Event", None) if device.type != "cpu" else None
+    if kind is None:
+        return None
+    start, end = (kind(enable_timing=True) for _ in range(2))
+    start.record()
+
+    def seconds() -> float:
+        end.record()
+        end.synchronize()
+        return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]  # of milliseconds
+
+    return seconds
 
 
 def settle(device: torch.device) -> None:
@@ -54,19 +93,32 @@ def settle(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _size(call: Callable[[], Any], device: torch.device) -> int:
-    """How many calls make a block, once they are warm."""
-    warm, once = 0.0, block(call, 1, device)
+def _size(timed: Timed, device: torch.device) -> tuple[int, float]:
+    """How many calls make a block once they are warm, and its seconds."""
+    warm, took = 0.0, block(timed, 1, device)
     while warm < WARM:
-        once = block(call, 1, device)
-        warm += once
+        took = block(timed, 1, device)
+        warm += took
     times = 1
-    while (took := block(call, times, device)) < BLOCK:
+    while took < BLOCK:
         times = max(times + 1, min(10 * times, int(1.2 * times * BLOCK / max(took, 1e-9))))
-    return times
+        took = block(timed, times, device)
+    return times, took
 
 
-def spread(numbers: list[float] | tuple[float, ...] | Any) -> float:
-    """How far the middle half of some numbers is apart, as a share of their median."""
-    low, middle, high = quantiles(numbers, n=4)
-    return float((high - low) / middle)
+class Quartiles(NamedTuple):
+    """Of some numbers the median, with what the middle half of them lies between."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Quartiles:
+        low, _, high = quantiles(numbers, n=4, method="inclusive")
+        return cls(low, median(numbers), high)
+
+    @property
+    def spread(self) -> float:
+        """How far the middle half is apart, as a share of the median."""
+        return (self.high - self.low) / self.median

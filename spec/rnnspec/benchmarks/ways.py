@@ -1,74 +1,183 @@
-"""Ways to have the same result: one call over all, a call for each step, a call for each row."""
+"""Ways to have the same result: one call over all, a call for each step, a call for each row, packed ..."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from ..bound import propagated
-from ..check import agrees
-from ..implementation import Network
+from ..case import Case
+from ..ragged import packed
 from ..reference import Result
 
-Call = Callable[[], Any]
+State = tuple[Tensor, ...]
+Part = tuple[Any, Any]
+"""What a call is given, or what it returns: an input or output, and a state as the mode has it."""
 
 
-def whole(network: Network) -> Call:
+class Way:
+    """How a case is called. The input is taken apart beforehand; only calls are timed."""
+
+    name: str
+    needs: frozenset[str] = frozenset()
+    """Claims beside those of the case."""
+
+    def fits(self, case: Case) -> bool:
+        return True
+
+    def case(self, case: Case) -> Case:
+        """The case as this way has it built."""
+        return case
+
+    def sizes(self, case: Case) -> list[int]:
+        """Steps of each row."""
+        return [case.T] * case.B
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        """What the calls are given, of x (T, B, I) and states (L·D, B, ·)."""
+        raise NotImplementedError
+
+    def run(self, module: Any, parts: Sequence[Part]) -> list[Part]:
+        """The calls."""
+        return [module(x, state) for x, state in parts]
+
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        """Outputs of the calls as one (T, B, *); inputs, and their gradients, likewise."""
+        raise NotImplementedError
+
+    def states(self, found: Sequence[Any]) -> State:
+        """The final state of the calls."""
+        return _tuple(found[-1])
+
+    def result(self, found: Sequence[Part]) -> Result:
+        outputs, states = zip(*found, strict=True)
+        return Result(self.joined(outputs), *self.states(states))
+
+
+class Whole(Way):
     """The loaf: all rows over all steps in one call."""
-    module, x, state = network.module, *_given(network)
-    return lambda: [module(x, state)]
+
+    name = "whole"
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        return [(x, _packed(state))]
+
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        (piece,) = pieces
+        return piece  # type: ignore[no-any-return]
 
 
-def letters(network: Network) -> Call:
+class Letters(Way):
     """Letter by letter: a call for each step, which carries the state."""
-    module, x, first = network.module, *_given(network)
-    steps = [x_t.contiguous() for x_t in x.split(1)]
 
-    def run() -> Any:
-        state, found = first, []
-        for x_t in steps:
+    name = "letters"
+
+    def fits(self, case: Case) -> bool:
+        return case.D == 1
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        return [(x[t : t + 1].contiguous(), None if t else _packed(state)) for t in range(len(x))]
+
+    def run(self, module: Any, parts: Sequence[Part]) -> list[Part]:
+        state, found = parts[0][1], []
+        for x_t, _ in parts:
             output, state = module(x_t, state)
             found.append((output, state))
         return found
 
-    return run
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        return torch.cat([*pieces])
 
 
-def rows(network: Network) -> Call:
+class Rows(Way):
     """Slice by slice: a call for each row, over all its steps."""
-    module, x, state = network.module, *_given(network)
-    own = []
-    for b in range(x.shape[1]):
-        row = tuple(part[:, b : b + 1].contiguous() for part in _parts(state))
-        own.append((x[:, b : b + 1].contiguous(), network.packed(row)))
-    return lambda: [module(x_b, state_b) for x_b, state_b in own]
+
+    name = "rows"
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        rows = [tuple(part[:, b : b + 1].contiguous() for part in (x, *state)) for b in range(case.B)]
+        return [(x_b, _packed(tuple(state_b))) for x_b, *state_b in rows]
+
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        return torch.cat([*pieces], 1)
+
+    def states(self, found: Sequence[Any]) -> State:
+        return tuple(torch.cat(part, 1) for part in zip(*map(_tuple, found), strict=True))
 
 
-WAYS: Mapping[str, Callable[[Network], Call]] = {way.__name__: way for way in (whole, letters, rows)}
+class BatchFirst(Whole):
+    """The loaf, with the batch before the time."""
+
+    name = "batch first"
+
+    def case(self, case: Case) -> Case:
+        return case.but(batch_first=True)
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        return [(x.transpose(0, 1).contiguous(), _packed(state))]
+
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        (piece,) = pieces
+        return piece.transpose(0, 1)  # type: ignore[no-any-return]
+
+
+class Packed(Way):
+    """Rows of unequal lengths, packed beforehand; `fill` is the share of T that they have on average."""
+
+    needs = frozenset({"packed", "lengths"})
+
+    def __init__(self, fill: float) -> None:
+        self.fill, self.name = fill, f"packed {fill:g}"
+
+    def fits(self, case: Case) -> bool:
+        return case.B > 1
+
+    def sizes(self, case: Case) -> list[int]:
+        """From T downwards, along a power whose mean is the fill."""
+        power = 1 / self.fill - 1
+        return [max(1, round(case.T * ((b + 0.5) / case.B) ** power)) for b in range(case.B - 1)] + [case.T]
+
+    def parts(self, case: Case, x: Tensor, state: State) -> list[Part]:
+        return [(packed(x, self.sizes(case)), _packed(state))]
+
+    def joined(self, pieces: Sequence[Any]) -> Tensor:
+        (piece,) = pieces
+        return pad_packed_sequence(piece)[0]
+
+
+FILLS = (0.25, 0.5, 1.0)
+
+WAYS: Mapping[str, Way] = {
+    way.name: way for way in (Whole(), Letters(), Rows(), BatchFirst(), *map(Packed, FILLS))
+}
 """By their names; ratios are to the first."""
 
 
-def checked(network: Network) -> None:
-    """Each way gives what the equations give, within the bound; raises `Failed` where one does not."""
-    wanted, within = propagated(network.case)
-    for name, way in WAYS.items():
-        with torch.no_grad():
-            found = way(network)()
-        along = 1 if name == "rows" else 0
-        output = torch.cat([output.cpu() for output, _ in found], along)
-        states = [tuple(part.cpu() for part in _parts(state)) for _, state in found]
-        final = states[-1] if along == 0 else tuple(torch.cat(part, 1) for part in zip(*states, strict=True))
-        agrees(Result(output, *final), wanted, within, name)
+def leaf(x: Any) -> tuple[Any, Tensor]:
+    """An input of which a gradient is asked, and the tensor that holds its numbers."""
+    if isinstance(x, PackedSequence):
+        data = x.data.detach().requires_grad_()
+        return x._replace(data=data), data
+    own: Tensor = x.detach().requires_grad_()
+    return own, own
 
 
-def _given(network: Network) -> tuple[Any, Any]:
-    """The case's input and state where the network is."""
-    case = network.case
-    state = tuple(part.to(network.device) for part in case.state or case.zeros)
-    return case.input.to(network.device), network.packed(state)
+def numbers(output: Any) -> Tensor:
+    """What an output holds."""
+    return output.data if isinstance(output, PackedSequence) else output
 
 
-def _parts(state: Any) -> tuple[Any, ...]:
+def like(piece: Any, values: Tensor) -> Any:
+    """Other numbers in the same form."""
+    return piece._replace(data=values) if isinstance(piece, PackedSequence) else values
+
+
+def _packed(state: State) -> Any:
+    return state if len(state) > 1 else state[0]
+
+
+def _tuple(state: Any) -> State:
     return state if isinstance(state, tuple) else (state,)

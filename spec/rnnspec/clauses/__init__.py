@@ -58,5 +58,6 @@ CHAPTERS = {
     "PER": "persistence",
     "TRN": "transforms",
     "DEV": "devices",
+    "SPD": "speed",
 }
 """The letters that begin a clause's id, and the chapter that they stand for."""

@@ -1,0 +1,165 @@
+"""Whether a way gives the right result, however large the case: what is wrong gets no time.
+
+Each way is tried on a small network of the same options, within the bound that is derived for it. To derive
+one for a large network takes minutes, so there it is an estimate: the equations evaluated in the case's own
+dtype are off by so much, and nobody may be off by 32 times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .. import reference
+from ..bound import propagated
+from ..case import Case
+from ..check import agrees
+from ..gradients import Attached, Gradients
+from ..implementation import Network
+from ..keeping import pristine
+from ..notation import UNIT_ROUNDOFF
+from ..ragged import alone
+from ..reference import Result
+from .ways import Way, leaf, like, numbers
+
+ROOM = 32
+"""How many times what the plain evaluation is off by anybody may be off."""
+
+SMALL: Mapping[str, Any] = {"T": 4, "B": 3, "I": 4, "H": 7}
+
+Loss = Tensor
+"""What the loss multiplies each element of output (T, B, D·P) by."""
+
+
+class Outcome(NamedTuple):
+    """What a way gives: the result, and the gradients of the loss where they are asked for."""
+
+    result: Result
+    gradients: Gradients
+
+
+def checked(network: Network, way: Way, grad: bool = False) -> None:
+    """The way gives what the equations give; raises `Failed` where it does not."""
+    case = network.case.but(batch_first=False)
+    small = network.but(**SMALL)
+    own = small.case.but(batch_first=False)
+    sizes = way.sizes(own)
+    wanted, within = propagated(own) if min(sizes) == own.T else alone(own, sizes)
+    agrees(ran(small, way, False).result, wanted, within)
+    _near(ran(network, way, grad), *_estimated(case, tuple(way.sizes(case)), grad))
+
+
+def _near(found: Outcome, wanted: Outcome, plain: Outcome) -> None:
+    u = UNIT_ROUNDOFF[found.result.output.dtype]
+    have, want, rough = (_parts(each) for each in (found, wanted, plain))
+    for name, part in have.items():
+        off = (rough[name].double() - want[name]).abs().max()
+        agrees(part, want[name], ROOM * float(off + u * want[name].abs().max()), name)
+
+
+def _parts(outcome: Outcome) -> dict[str, Tensor]:
+    named = {f"gradient of {name}": part for name, part in outcome.gradients.items()}
+    return dict(outcome.result.items()) | named
+
+
+def upstream(case: Case) -> Loss:
+    """Multiples of 1/8 from -1 to 1."""
+    steps = torch.arange(case.T * case.B * case.D * case.width) * 5 % 17 - 8
+    return (steps / 8).to(case.dtype).reshape(case.T, case.B, case.D * case.width)
+
+
+def ran(network: Network, way: Way, grad: bool) -> Outcome:
+    """What the way gives on the case's numbers, on the CPU."""
+    call = Prepared(network, way, grad)
+    with torch.set_grad_enabled(grad):
+        found = call.forward()
+        result = way.result(found).map(lambda part: part.detach().cpu())
+        if not grad:
+            return Outcome(result, {})
+        given = call.backward(found)
+    pieces = [like(x, part) for x, part in zip(call.inputs, given, strict=False)]
+    gradients = {"input": way.joined(pieces).cpu()}
+    weights = zip(call.weights, given[len(pieces) :], strict=True)
+    return Outcome(result, gradients | {name: part.cpu() for name, part in weights})
+
+
+class Prepared:
+    """A way with all that its calls are given: fresh tensors, on the network's device."""
+
+    def __init__(self, network: Network, way: Way, grad: bool) -> None:
+        case, self.way, self.module = network.case, way, network.module
+        state = tuple(part.to(network.device) for part in case.state or case.zeros)
+        self.parts = way.parts(case, case.input.to(network.device), state)
+        self.weights: Mapping[str, Tensor] = network.learnable if grad else {}
+        self.asked = [*self.weights.values()]
+        if grad:
+            self._ask(case, network.device)
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [x for x, _ in self.parts]
+
+    def _ask(self, case: Case, device: torch.device) -> None:
+        """Gradients, of the inputs too; the loss is taken apart as the output is."""
+        leaves = [leaf(x) for x in self.inputs]
+        self.parts = [(x, state) for (x, _), (_, state) in zip(leaves, self.parts, strict=True)]
+        self.asked = [own for _, own in leaves] + self.asked
+        zeros = case.but(hx=False).zeros
+        given = self.way.parts(case, upstream(case).to(device), tuple(part.to(device) for part in zeros))
+        self.loss = [numbers(piece) for piece, _ in given]
+
+    def forward(self) -> Any:
+        return self.way.run(self.module, self.parts)
+
+    def backward(self, found: Sequence[Any]) -> Sequence[Tensor]:
+        outputs = [numbers(output) for output, _ in found]
+        return torch.autograd.grad(outputs, self.asked, self.loss)
+
+    def both(self) -> Any:
+        return self.backward(self.forward())
+
+
+@lru_cache(maxsize=8)
+def _estimated(case: Case, sizes: tuple[int, ...], grad: bool) -> tuple[Outcome, Outcome]:
+    """The equations evaluated in float64, and in the case's own dtype."""
+    return plain(case, sizes, grad, torch.float64), plain(case, sizes, grad, case.dtype)
+
+
+@pristine
+def plain(case: Case, sizes: Sequence[int], grad: bool, dtype: torch.dtype) -> Outcome:
+    """The equations evaluated by torch's own functions, step by step."""
+    named = {name: value.to(dtype, copy=True).requires_grad_(grad) for name, value in case.weights.items()}
+    x = case.input.to(dtype).requires_grad_(grad)
+    with torch.set_grad_enabled(grad):
+        result = _ragged(case, {name: Attached(w) for name, w in named.items()}, x, sizes)
+    detached = result.map(Tensor.detach)
+    if not grad:
+        return Outcome(detached, {})
+    ended = torch.arange(case.T)[:, None] >= torch.tensor(sizes)
+    loss = upstream(case).to(dtype).masked_fill(ended[..., None], 0)
+    found = torch.autograd.grad(result.output, [x, *named.values()], loss)
+    return Outcome(detached, dict(zip(["input", *named], found, strict=True)))
+
+
+def _ragged(case: Case, weights: Mapping[str, Any], x: Tensor, sizes: Sequence[int]) -> Result:
+    """Rows of one length together; zeros in the padding."""
+    state = tuple(part.to(x.dtype) for part in case.state or case.zeros)
+    own = {n: [b for b, size in enumerate(sizes) if size == n] for n in sizes}
+    found = {
+        n: reference.run(case, weights, x[:n, rows], tuple(part[:, rows] for part in state))
+        for n, rows in own.items()
+    }
+    if len(own) == 1:
+        return found[case.T]
+    order = torch.tensor([b for rows in own.values() for b in rows]).argsort()
+    filled = [Result(_filled(each.output, case.T), *each.state) for each in found.values()]
+    columns = zip(*([part for _, part in each.items()] for each in filled), strict=True)
+    return Result(*(torch.cat(column, 1)[:, order] for column in columns))
+
+
+def _filled(output: Tensor, T: int) -> Tensor:
+    return torch.cat([output, output.new_zeros(T - len(output), *output.shape[1:])])
