@@ -101,3 +101,10 @@ def every() -> list[Clause]:
             tests = [f for n, f in vars(chapter).items() if n.startswith("test_")]
             found += [Clause(chapter, test) for test in tests if isinstance(test, FunctionType)]
     return found
+
+
+def speed() -> list[Clause]:
+    """The claims about speed, which no test states: `rnnspec bench` measures them, and nobody fails them."""
+    from .benchmarks.claims import CLAUSES
+
+    return CLAUSES

@@ -30,17 +30,17 @@ def measured(
     with threads(threaded):
         starts, refused = _tried(every, device)
         able = [entry for entry in every if entry not in refused]
-        found = raced(able, device, rounds, contest.most, starts) if able else {}
-    peak = roofline.peak(found) if found else None
+        makings = raced(able, device, rounds, contest.most, starts) if able else []
+    peak = roofline.peak(makings) if makings else None
 
     def told(entry: Entry) -> Measured:
         if entry in refused:
             return _refused(entry, refused[entry], device, threaded)
-        own = found[entry]
         if entry.way in APART:
-            return Measured(entry, str(device), threaded, own)
-        ratios, costs = _divided(own, found[_base(entry)]), _divided(own, found[YARDSTICK])
-        return Measured(entry, str(device), threaded, own, ratios, costs, peak)
+            return Measured(entry, str(device), threaded, starts[entry])
+        own, base = ([s for found in makings for s in found[key]] for key in (entry, _base(entry)))
+        costs = [min(found[entry]) / min(found[YARDSTICK]) for found in makings]
+        return Measured(entry, str(device), threaded, own, _divided(own, base), costs, peak)
 
     return [told(entry) for entry in every]
 

@@ -35,8 +35,9 @@ class Entry(NamedTuple):
 class Measured:
     """One entry: its seconds, by round; or why there are none, be it that the implementation is `wrong`.
 
-    `ratios` are to one call over everything, with gradients where these are asked for too, and `costs` to
-    the yardstick, the equations evaluated step by step with torch's functions; both by round.
+    `ratios` are to one call over everything, with gradients where these are asked for too, by round. `costs`
+    are what another run can be compared with: the best round ÷ that of the yardstick, the equations evaluated
+    step by step with torch's functions, each time that all is built anew.
     """
 
     entry: Entry
@@ -60,10 +61,6 @@ class Measured:
     @cached_property
     def ratio(self) -> Quartiles:
         return Quartiles.of(self.ratios)
-
-    @cached_property
-    def cost(self) -> Quartiles:
-        return Quartiles.of(self.costs)
 
     @property
     def apart(self) -> bool:
@@ -108,5 +105,5 @@ class Measured:
         told = {"rounds": len(self.seconds), "seconds": list(self.time)}
         if self.apart:
             return told | {"first": self.seconds[0]}
-        told |= {"ratio": list(self.ratio), "cost": list(self.cost), "steady": self.steady}
+        told |= {"ratio": list(self.ratio), "costs": list(self.costs), "steady": self.steady}
         return told | self.work._asdict() | {"share": self.share}

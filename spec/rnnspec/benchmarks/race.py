@@ -20,7 +20,7 @@ from .figures import APART, Entry
 from .timing import Timed, settle
 from .ways import WAYS
 
-MAKINGS = 3
+MAKINGS = 5
 """So often everything is built anew, since where it lies in memory tells too."""
 
 LARGE, FRESH = 2**20, 2**26
@@ -57,13 +57,15 @@ def started(entry: Entry, network: Network, starts: Times) -> None:
         starts.setdefault(entry._replace(way=name, grad=False), []).append(seconds)
 
 
-def raced(able: Sequence[Entry], device: torch.device, rounds: int, most: float, starts: Times) -> Times:
-    """Seconds of each entry, of the yardstick and of what shows the machine's best, by round.
+def raced(
+    able: Sequence[Entry], device: torch.device, rounds: int, most: float, starts: Times
+) -> list[Times]:
+    """By making: seconds of each entry, of the yardstick and of what shows the machine's best, by round.
 
-    Where a network is built anew, its times that are apart are taken too: `starts` has the first of them. All
-    of it takes about `most` seconds for each implementation.
+    Where a network is built anew, its times that are apart are added to `starts`. All of it takes about
+    `most` seconds for each implementation.
     """
-    found = starts
+    found = []
     most *= len({entry.implementation for entry in able}) / MAKINGS
     for _ in range(MAKINGS):
         calls: dict[Hashable, Timed] = {}
@@ -76,8 +78,7 @@ def raced(able: Sequence[Entry], device: torch.device, rounds: int, most: float,
             if entry.way == WHOLE and not entry.grad:
                 started(entry, network, starts)
             calls[entry] = Timed(fresh(network, entry), entry.grad)
-        for key, seconds in timing.interleaved(calls, device, ceil(rounds / MAKINGS), most).items():
-            found.setdefault(key, []).extend(seconds)
+        found.append(timing.interleaved(calls, device, ceil(rounds / MAKINGS), most))
     return found
 
 

@@ -53,7 +53,7 @@ def bench(
     dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "float32",
     device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 1,
-    rounds: Annotated[int, typer.Option(min=6, help="In each, all have their turn.")] = 15,
+    rounds: Annotated[int, typer.Option(min=10, help="In each, all have their turn.")] = 15,
     baseline: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Whose times the others' are divided by; else the first's."),

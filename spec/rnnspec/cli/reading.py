@@ -37,13 +37,14 @@ def clauses(
 
     Exits with 1 where there is none such.
     """
-    from ..catalogue import every
+    from ..catalogue import every, speed
     from ..result import LEVELS
 
     wanted = level.upper() if level else None
     if wanted not in (None, *LEVELS):
         unusable(f"--level: {level!r} is not one of {', '.join(LEVELS)}")
-    found = [each for each in every() if _has(each, words or []) and wanted in (None, _level(each))]
+    every_one = [*every(), *speed()]
+    found = [each for each in every_one if _has(each, words or []) and wanted in (None, _level(each))]
     if as_json:
         say_json([_facts(each) for each in found])
     elif found:
@@ -92,10 +93,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a clause: norm, level, source, what it needs and is tried on, and who deviates from it."""
-    from ..catalogue import every
+    from ..catalogue import every, speed
     from ..deviations import load
 
-    found = {str(each): each for each in every()}.get(clause.upper())
+    found = {str(each): each for each in [*every(), *speed()]}.get(clause.upper())
     if found is None:
         unusable(f"there is no clause {clause}; rnnspec list shows which there are")
     with refused():
@@ -148,6 +149,8 @@ def _shown(facts: dict[str, Any]) -> Iterator[str]:
     yield f"needs:  {', '.join(facts['needs']) or 'nothing beyond what its cases do'}"
     cases = facts["cases"]
     such = f"{len(cases)} case{'s, such as' if len(cases) > 1 else ','} {cases[0]}" if cases else "any size"
+    if facts["chapter"] == "speed":
+        such = "by rnnspec bench, which measures it"
     yield f"tried:  {'; '.join(filter(None, (', '.join(facts['modes']), such)))}"
     for each in facts["deviations"]:
         yield f"deviates: {each['implementation']}, {each['condition']}: {each['reason']}"

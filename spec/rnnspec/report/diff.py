@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..result import BAD, Row
+from . import speeds
 from .standing import File, first_line, place, standings
 
 KINDS = {
@@ -92,6 +93,11 @@ class Diff:
     def _key(self, row: Row) -> Key:
         return (self.renamed.get(row.implementation, row.implementation), *row.key[1:])
 
+    @cached_property
+    def speeds(self) -> list[speeds.Change]:
+        """What takes longer, or less long; it is no regression."""
+        return speeds.changes(self.old[0], self.new[0], self.renamed)
+
     @property
     def count(self) -> Counter[str]:
         """Rows by what became of them."""
@@ -117,6 +123,7 @@ class Diff:
             "clauses_only_in_old": gone,
             "clauses_only_in_new": come,
             "changes": [change.json() for change in self.changes if change.kind != "unchanged"],
+            "speeds": [change.json() for change in self.speeds],
         }
 
     def lines(self) -> Iterator[str]:
@@ -132,6 +139,7 @@ class Diff:
             if only
         )
         yield from self._itemised()
+        yield from speeds.lines(self.speeds)
         yield ", ".join(f"{self.count[name]} {name}" for name in KINDS if self.count[name]) or "no rows"
 
     def _itemised(self) -> Iterator[str]:
