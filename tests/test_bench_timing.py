@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -96,6 +98,71 @@ def test_autograd_records_only_where_it_is_asked_to(grad: bool) -> None:
     timing.block(Timed(lambda: seen.add(torch.is_grad_enabled()), grad), 3, CPU)
     assert seen == {grad}
     assert torch.is_grad_enabled()
+
+
+class Device:
+    """An accelerator's module: calls are queued, and its clock moves only where it does them."""
+
+    def __init__(self) -> None:
+        self.queue: list[Callable[[], None]] = []
+        self.now = 0.0  # in milliseconds
+
+    def submit(self, milliseconds: float) -> None:
+        def done() -> None:
+            self.now += milliseconds
+
+        self.queue.append(done)
+
+    def synchronize(self, *_: object) -> None:
+        while self.queue:
+            self.queue.pop(0)()
+
+    def Event(self, enable_timing: bool) -> Event:
+        assert enable_timing
+        return Event(self)
+
+
+class Event:
+    def __init__(self, device: Device) -> None:
+        self.device, self.at = device, -1.0
+
+    def record(self) -> None:
+        def done() -> None:
+            self.at = self.device.now
+
+        self.device.queue.append(done)
+
+    def synchronize(self) -> None:
+        self.device.synchronize()
+
+    def elapsed_time(self, end: Event) -> float:
+        assert min(self.at, end.at) >= 0
+        return end.at - self.at
+
+
+def test_an_accelerator_is_timed_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was queued before is not counted, and what is queued is waited for."""
+    device = Device()
+    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
+    monkeypatch.setattr(torch.cuda, "synchronize", device.synchronize)
+    device.submit(1000.0)
+    took = timing.block(Timed(lambda: device.submit(3.0)), 5, torch.device("cuda"))
+    assert took == pytest.approx(0.015)
+    assert not device.queue
+
+
+def test_where_it_has_none_the_host_waits_for_it(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    queue: list[float] = []
+
+    def synchronize(_: object) -> None:
+        clock.now += sum(queue)
+        queue.clear()
+
+    monkeypatch.setattr(torch, "get_device_module", lambda _: object())
+    monkeypatch.setattr(torch.accelerator, "synchronize", synchronize)
+    queue.append(7.0)
+    took = timing.block(Timed(lambda: queue.append(2.0)), 3, torch.device("mps"))
+    assert took == pytest.approx(6.0)
 
 
 def of(ratios: list[float]) -> Measured:
