@@ -1,4 +1,4 @@
-"""The workflow for other repositories, run as written: what is wrong is red and named, what is right green."""
+"""The workflow for others, run as written: what is wrong is red and named, what is right green."""
 
 from __future__ import annotations
 
@@ -83,19 +83,21 @@ def test_its_results_page_and_badge_are_artifacts(broken: Run) -> None:
     assert (report / "badge.svg").read_text().startswith("<svg")
 
 
-def test_a_right_one_is_green(clone: Path, wheel: str, tmp_path: Path) -> None:
-    """And two in one run, of which one has its mode before it."""
-    run = call(clone, tmp_path, wheel, implementation="right:LSTM\n  LSTM=torch.nn:LSTM\n")
+def test_several_names_and_further_options(clone: Path, wheel: str, tmp_path: Path) -> None:
+    names = "right:LSTM\n  LSTM=torch.nn:LSTM\n"
+    run = call(clone, tmp_path, wheel, implementation=names, options="-q -m clause(id='SEQ-1')")
     assert run.result == "success", "".join(job.log for job in run.jobs.values())
     _, rows = result.read(run.artifacts / RESULTS / f"{RESULTS}.jsonl")
-    assert {row.implementation for row in rows} == {"right:LSTM", "LSTM=torch.nn:LSTM"}
-    assert "what is bad" not in run.jobs["report"].summary
+    assert {(row.clause, row.implementation) for row in rows} == {
+        ("SEQ-1", "right:LSTM"),
+        ("SEQ-1", "LSTM=torch.nn:LSTM"),
+    }
 
 
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({"implementation": " \n"}, r"::error::implementation: \ $'\n' is not a name"),
+        ({"implementation": " \n"}, r"::error::implementation: $' \n' is not a name"),
         ({"torch": '["2.13.0 --pre"]'}, r"::error::torch: 2.13.0\ --pre is not a version, nor latest"),
         ({"devices": '["cuda:1"]'}, "::error::devices: cuda:1 is not a type of device"),
         ({"scope": "half"}, "::error::scope: half is not smoke, core or full"),
@@ -128,7 +130,7 @@ def test_without_results_the_badge_is_grey_and_the_report_red(
     assert json.loads((report / "badge.json").read_text())["color"] == "lightgrey"
 
 
-def test_the_readmes_lines_run(wheel: str, tmp_path: Path) -> None:
+def test_the_readmes_lines_are_green_for_a_right_one(wheel: str, tmp_path: Path) -> None:
     """All of its inputs as they are, but the versions of torch, the scope and where rnnspec is from."""
     lines = caller()
     assert 0 < len(lines.splitlines()) < 10
@@ -138,6 +140,7 @@ def test_the_readmes_lines_run(wheel: str, tmp_path: Path) -> None:
     clone = package(tmp_path / "clone", job["with"]["implementation"])
     run = call(clone, tmp_path, wheel, **job["with"] | {"torch": json.dumps([TORCH])})
     assert run.result == "success", "".join(job.log for job in run.jobs.values())
+    assert "what is bad" not in run.jobs["report"].summary
 
 
 def caller() -> str:

@@ -1,4 +1,4 @@
-"""The workflows, and the README's caller, by actionlint with shellcheck and by zizmor, which find what is wrong."""
+"""The workflows, and the README's caller, by actionlint with shellcheck and by zizmor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions in workflows of GitHub's, as few as ours has: any other is an error, as is a name without a value."""
+"""Expressions in workflows of GitHub's, as few as ours has: any other is an error, as is an unknown name."""
 
 from __future__ import annotations
 

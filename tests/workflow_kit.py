@@ -1,7 +1,7 @@
 """A runner for the reusable workflow: its steps as written, in order, each job in an environment of its own.
 
-Scripts run in bash as GitHub runs them. Actions have stand-ins: checkout is a copy of a folder, setup-python an
-environment with all that the tests have but rnnspec, artifacts are folders.
+Scripts run in bash as GitHub runs them. Actions have stand-ins: checkout is a copy of a folder, setup-python
+an environment with all that the tests have but rnnspec, artifacts are folders.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Yaml = dict[str, Any]
 
 def parsed(text: str) -> Yaml:
     """YAML 1.1, in which `on` is a truth."""
-    found: Yaml = yaml.safe_load(text)
+    found = yaml.safe_load(text)
     return {("on" if key is True else key): value for key, value in found.items()}
 
 
