@@ -76,7 +76,7 @@ def test_its_results_page_and_badge_are_artifacts(broken: Run) -> None:
     assert head["torch"].partition("+")[0] == TORCH
     assert {"LSTM-1"} <= {row.clause for row in rows if row.outcome == "FAIL"}
     report = broken.artifacts / "rnnspec-report"
-    names = {"badge.json", "badge.svg", "report.html", f"{RESULTS}.jsonl"}
+    names = {"badge.json", "badge.svg", "report.html", "summary.md", f"{RESULTS}.jsonl"}
     assert {path.name for path in report.iterdir()} == names
     assert json.loads((report / "badge.json").read_text())["color"] == "red"
     assert "LSTM-1" in (report / "report.html").read_text()
