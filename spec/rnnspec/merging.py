@@ -1,10 +1,14 @@
-"""Files of results made into one: rows of other implementations, devices or parts, none of them twice."""
+"""Files of results made into one: rows of other implementations, devices or parts, none of them twice.
+
+Parts that are shards of a run are proved to be the whole of it (see `joining`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .joining import ALIKE, each_once, joined, sharded
 from .report.standing import File, everything
 from .result import Row
 from .source import Refused
@@ -17,23 +21,32 @@ def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
     """The header and the rows of all files, given by name.
 
     The header is the first's; the parts' own headers are kept in `merged`, and the file is as old as the
-    oldest of them. It is whole where nothing was left out of any.
+    oldest of them. It is whole where nothing was left out of any, or where they are the shards of a run that
+    left nothing out.
 
     Raises:
-        Refused: they are of different specifications or versions, or a row is in two of them.
+        Refused: they are of different specifications or versions, a row is in two, or a shard is missing.
     """
     if not files:
         raise Refused("there is nothing to merge")
     heads = {name: head for name, (head, _) in files.items()}
+    parts = sharded(heads)
+    _same(heads, SAME + ALIKE if parts else SAME)
+    _same_versions(heads)
+    if parts:
+        each_once(heads)
+    rows = _distinct(files)
+    head = _header(list(heads.values()), len(rows))
+    return (head | joined(heads, rows) if parts else head), rows
+
+
+def _same(heads: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> None:
     first = next(iter(heads))
     for name, head in heads.items():
-        for key in SAME:
+        for key in keys:
             if head.get(key) != heads[first].get(key):
                 said = f"{head.get(key)!r} where {first} has {heads[first].get(key)!r}"
                 raise Refused(f"{name}:1: {key} is {said}")
-    _same_versions(heads)
-    rows = _distinct(files)
-    return _header(list(heads.values()), len(rows)), rows
 
 
 def _same_versions(heads: Mapping[str, Mapping[str, Any]]) -> None:
@@ -59,13 +72,13 @@ def _distinct(files: Mapping[str, File]) -> list[Row]:
 
 
 def _header(heads: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
-    joined: dict[str, Any] = {}
+    every: dict[str, Any] = {}
     for key in ("implementations", "devices", "dtypes", "profiles", "handshakes"):
-        every = [item for head in heads for item in head.get(key) or ()]
-        joined[key] = [item for number, item in enumerate(every) if item not in every[:number]]
+        found = [item for head in heads for item in head.get(key) or ()]
+        every[key] = [item for number, item in enumerate(found) if item not in found[:number]]
     return {
-        **heads[0],
-        **joined,
+        **{key: value for key, value in heads[0].items() if key not in ("shard", "of")},
+        **every,
         "rows": rows,
         "whole": all(everything(head) for head in heads),
         "date": min(head.get("date", "") for head in heads),

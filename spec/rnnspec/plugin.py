@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
 
-from . import axes, bound, options, scopes  # noqa: E402
+from . import axes, bound, options, scopes, sharding  # noqa: E402
 from .benchmarks import plugin as benchmarks  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
@@ -35,7 +35,12 @@ from .trial import trying  # noqa: E402
 
 __all__ = ["recorded"]
 
-pytest_plugins = ("rnnspec.benchmarks.plugin", "rnnspec.exploring", "rnnspec.isolation.plugin")
+pytest_plugins = (
+    "rnnspec.benchmarks.plugin",
+    "rnnspec.exploring",
+    "rnnspec.isolation.plugin",
+    "rnnspec.sharding",
+)
 
 MARKERS = (
     "clause(id, level, source): the clause that a test states",
@@ -74,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
         further=options.further(config),
         profiles=options.profiles(config),
         deviations=options.deviations(config),
+        shard=sharding.asked(config),
     )
     config.stash[RUN] = run
     if not hasattr(config, "workerinput") and not config.option.collectonly:
@@ -85,6 +91,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     names = ", ".join(f"{subject.name} on {device}" for subject, device in run.subjects)
     dtypes = ", ".join(dtype_name(dtype) for dtype in run.dtypes)
     said = f"rnnspec: {names}; {dtypes}; torch {torch.__version__}; scope {run.scope}"
+    said += f"; shard {run.shard}" if run.shard else ""
     changes = {subject.name: ", ".join(subject.changes) for subject, _ in run.subjects}
     return [said, *(f"{name} changed torch at import: {what}" for name, what in changes.items() if what)]
 
@@ -160,7 +167,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[AROUND] = patches.changed()
     run = session.config.stash[RUN]
     run.expected = sum(1 for item in session.items if network_of(item)) + left_out(session.config)
-    run.whole = run.expected == run.all
+    run.whole = run.expected == run.all and run.shard is None
     output = getattr(session.config, "workeroutput", None)
     if output is not None and not only_marked(session.config):
         output |= {EXPECTED: run.expected, WHOLE: run.whole}

@@ -17,6 +17,7 @@ import torch
 
 from . import SPECIFICATION, __version__
 from .notation import DTYPES, MODES
+from .shards import shard
 from .source import Source, shown
 
 LEVELS = ("MUST", "SHOULD", "MAY")
@@ -118,6 +119,8 @@ def _header(source: Source, line: str) -> dict[str, Any]:
     for name, (kind, valid) in HEAD.items():
         if name in head and not valid(head[name]):
             raise source.refused(1, f"{name} = {shown(head[name])} is not {kind}")
+    if ("shard" in head) != ("of" in head):
+        raise source.refused(1, "of shard and of, one is missing")
     return head
 
 
@@ -186,6 +189,16 @@ def _is_amount(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= sys.float_info.max
 
 
+def _is_shard(value: Any) -> bool:
+    return _is_text(value) and shard(value) is not None
+
+
+def _is_union(value: Any) -> bool:
+    """What a shard is a part of: the number of rows, their digest, and whether they are a whole scope."""
+    kinds = {"rows": int, "digest": str, "whole": bool}
+    return isinstance(value, dict) and {key: type(each) for key, each in value.items()} == kinds
+
+
 KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(
         ("clause", "case", "implementation", "device", "message", "reproducer"), ("a string", _is_text)
@@ -204,5 +217,7 @@ HEAD: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("devices", "dtypes", "profiles"), ("a list of strings", _are_texts)),
     "implementations": ("a list of implementations", _are_subjects),
     "handshakes": ("a list", lambda value: isinstance(value, list)),
+    "shard": ("a shard, such as 3/8", _is_shard),
+    "of": ("what a shard is of", _is_union),
 }
 """The same of what is read of a header, where it has it."""

@@ -19,6 +19,7 @@ from .profiles import Profile, verdict
 from .report import terminal
 from .report.handshakes import Handshake
 from .scopes import Scope
+from .shards import Shard
 
 NOTE = "rnnspec"
 """Under this name a report carries its row, norm and times among its user properties."""
@@ -43,12 +44,20 @@ class Note(NamedTuple):
     handshake: Handshake | None = None
 
 
+class Union(NamedTuple):
+    """What the shards of a run are together: how many rows, which (see `shards.digest`), and whether all."""
+
+    rows: int
+    digest: str
+    whole: bool
+
+
 @dataclass
 class Run:
     """One session: what is tried, and what was noted so far, once for each item of pytest's.
 
     `expected` is how many rows there must be, `all` how many there would be if nothing were left out, `whole`
-    whether these are the same.
+    whether these are the same. A `shard` is never whole; `union` is what it is a part of.
     """
 
     subjects: list[tuple[Implementation, torch.device]]
@@ -63,6 +72,8 @@ class Run:
     expected: int = 0
     all: int | None = None
     whole: bool = False
+    shard: Shard | None = None
+    union: Union | None = None
 
     @property
     def rows(self) -> list[result.Row]:
@@ -156,7 +167,7 @@ class Recorder:
 
     def _write(self) -> None:
         """The rows, if they are all there and there is room for them."""
-        if self.path and self.run.complete and self.run.notes:
+        if self.path and self.run.complete and (self.run.notes or self.run.union):
             try:
                 result.write(self.path, self._header(), self.run.rows)
             except OSError as error:
@@ -191,7 +202,13 @@ class Recorder:
                 for found in run.handshakes
             ],
             arguments=[str(argument) for argument in self.config.invocation_params.args],
+            **self._part(),
         )
+
+    def _part(self) -> dict[str, Any]:
+        """Which shard it is, and of what."""
+        union = self.run.union
+        return {"shard": str(self.run.shard), "of": union._asdict()} if union else {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
@@ -215,6 +232,8 @@ class Recorder:
             say(said, red=conforms is False, green=conforms is True)
         if not run.complete:
             say(f"{len(run.notes)} of {run.expected} rows: this is not a pass", red=True)
+        if run.shard and run.union:
+            say(f"shard {run.shard}, {run.expected} of {run.union.rows} rows: no verdict on the whole")
         if self.path and self.path.exists():
             say(f"results: {self.path}")
         elif self.path:

@@ -118,8 +118,8 @@ class Standing:
 
 
 def everything(head: Mapping[str, Any]) -> bool:
-    """No row of its scope was left out, by whatever option: of a profile, a dtype, a seed of one's own."""
-    chosen = head.get("profiles") or head.get("seed", EACH) != EACH
+    """No row of its scope was left out, by whatever option: of a profile, a dtype, a seed, a shard."""
+    chosen = head.get("profiles") or head.get("seed", EACH) != EACH or "shard" in head
     dtypes = head.get("dtypes", DEFAULT)
     return head.get("whole") is True and not chosen and {*DEFAULT} <= {*dtypes}
 
