@@ -89,6 +89,7 @@ BAD_OPTIONS = {
     "--rnn-device=meta:x": "write one of ['cpu'",
     "--rnn-dtype=float8": "--rnn-dtype: 'float8' is not one of float64, float32",
     "--rnn-with=vmaps": "--rnn-with: 'vmaps' is not one of float32, float64",
+    "--rnn-shard=9/8": "--rnn-shard: '9/8' is no shard, from 1/1 to 1000/1000, such as 3/8",
     "--rnn-without=pack": "--rnn-without: 'pack' is not one of float32, float64",
 }
 

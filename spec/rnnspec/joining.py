@@ -25,9 +25,7 @@ def sharded(heads: Heads) -> bool:
     parts = [name for name, head in heads.items() if "shard" in head]
     others = [name for name in heads if name not in parts]
     if parts and others:
-        raise Refused(
-            f"{parts[0]}:1: a shard, and {others[0]} is none: merge the shards of a run by themselves"
-        )
+        raise Refused(f"{parts[0]}:1: a shard, and {others[0]} is none: merge shards by themselves first")
     return bool(parts)
 
 
