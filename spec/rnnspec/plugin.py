@@ -40,6 +40,7 @@ pytest_plugins = (
     "rnnspec.exploring",
     "rnnspec.isolation.plugin",
     "rnnspec.sharding",
+    "rnnspec.workers",
 )
 
 MARKERS = (

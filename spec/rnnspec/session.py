@@ -57,7 +57,8 @@ class Run:
     """One session: what is tried, and what was noted so far, once for each item of pytest's.
 
     `expected` is how many rows there must be, `all` how many there would be if nothing were left out, `whole`
-    whether these are the same. A `shard` is never whole; `union` is what it is a part of.
+    whether these are the same. A `shard` is never whole; `union` is what it is a part of. `elsewhere` are the
+    workers on other machines.
     """
 
     subjects: list[tuple[Implementation, torch.device]]
@@ -74,6 +75,7 @@ class Run:
     whole: bool = False
     shard: Shard | None = None
     union: Union | None = None
+    elsewhere: set[str] = field(default_factory=set)
 
     @property
     def rows(self) -> list[result.Row]:
@@ -206,9 +208,10 @@ class Recorder:
         )
 
     def _part(self) -> dict[str, Any]:
-        """Which shard it is, and of what."""
+        """Which shard it is, and of what; which workers there were on other machines."""
         union = self.run.union
-        return {"shard": str(self.run.shard), "of": union._asdict()} if union else {}
+        part = {"shard": str(self.run.shard), "of": union._asdict()} if union else {}
+        return part | ({"workers": sorted(self.run.elsewhere)} if self.run.elsewhere else {})
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(

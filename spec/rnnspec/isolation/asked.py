@@ -11,9 +11,10 @@ from . import limits
 HOW = ("never", "marked", "all")
 PLACE = "rnnspec_diary"
 ONLY_MARKED = "rnnspec_only_marked"
+ELSEWHERE = "rnnspec_elsewhere"
 MARKED = "rnnspec_marked"
-"""What a worker is told: where its diary is, and whether it is for the marked clauses; and what it says: how
-many of these it has left out."""
+"""What a worker is told: where its diary is, whether it is for the marked clauses, whether it is on another
+machine; and what it says: how many of the marked clauses it has left out."""
 
 LEFT_OUT = pytest.StashKey[int]()
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from .. import workers
 from ..deviations import settled
 from ..reporting import concluded
 from ..result import BAD
 from ..session import RUN, note_of
 from . import apart, deaths, diary
-from .asked import MARKED, ONLY_MARKED, PLACE, left_out, limit
+from .asked import ELSEWHERE, MARKED, ONLY_MARKED, PLACE, left_out, limit
 
 USELESS = 4
 """So many in a row that die before they can try anything are enough."""
@@ -45,7 +46,12 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput |= {PLACE: str(self.place(node)), ONLY_MARKED: self.only_marked}
+        told = {
+            PLACE: str(self.place(node)),
+            ONLY_MARKED: self.only_marked,
+            ELSEWHERE: workers.elsewhere(node),
+        }
+        node.workerinput |= told
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
@@ -88,7 +94,8 @@ class Controller:
         So is, once, the row in which a worker dies whose memory may have been spoilt by an earlier row, which
         has failed. A row that has failed itself before that stays what it is.
         """
-        entry = diary.read(self.place(report.node))
+        place = self.place(report.node)
+        entry = diary.read(place) or diary.entry(workers.fetched(report.node, place))
         if entry is None:
             return
         told = crashitem in self.config.stash[RUN].notes

@@ -38,7 +38,7 @@ def cause(status: int | None) -> str:
 def status(node: Any) -> int | None:
     """The exit status of a worker's process; minus the signal that it died of. None: it cannot be known."""
     process = getattr(getattr(node.gateway, "_io", None), "popen", None)
-    if process is None:
+    if process is None or not node.gateway.spec.popen:  # that is ssh's own
         return None
     try:
         found: int = process.wait(PATIENCE)

@@ -9,6 +9,7 @@ import faulthandler
 import json
 import linecache
 import re
+from contextlib import suppress
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +23,11 @@ FRAME = re.compile(r'^  File "(.+)", line (\d+) in ')
 
 
 class Diary:
-    """Written by a worker."""
+    """Written by a worker, on whose machine there may be no such folder yet."""
 
     def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path = path
         self.file = path.open("wb", buffering=0)
 
     def opens(self) -> None:
@@ -48,6 +51,12 @@ class Diary:
     def close(self) -> None:
         faulthandler.disable()
         self.file.close()
+
+    def is_removed(self) -> None:
+        """Where nobody else tidies up."""
+        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # another worker's is there
+            self.path.parent.rmdir()
 
 
 class Entry(NamedTuple):
@@ -90,10 +99,18 @@ def _shown(frame: re.Match[str] | None) -> str:
 
 
 def read(path: Path) -> Entry | None:
-    """The last entry of a diary; None where there is none, or one that was cut off."""
+    """The last entry of a diary of this machine; None where there is none, or one that was cut off."""
     try:
-        first, *rest = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return entry(path.read_bytes())
+    except OSError:
+        return None
+
+
+def entry(text: bytes) -> Entry | None:
+    """The last entry in what a diary holds; None where it was cut off."""
+    try:
+        first, *rest = text.decode("utf-8", errors="replace").splitlines()
         told = json.loads(first)
-    except (OSError, ValueError):
+    except ValueError:
         return None
     return Entry(told["item"], told["note"], "ended" in rest, rest)

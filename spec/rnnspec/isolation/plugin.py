@@ -18,7 +18,7 @@ from ..result import BAD
 from ..session import RUN
 from ..trial import Search
 from . import asked, diary, limits
-from .asked import MARKED, PLACE, how, left_out, limit, only_marked
+from .asked import ELSEWHERE, MARKED, PLACE, how, left_out, limit, only_marked
 from .controller import AGAIN, Controller
 
 RESTARTS = "1000"
@@ -67,7 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if only_marked(config):
         config.option.update_snapshots = False
     if PLACE in told:
-        config.pluginmanager.register(Worker(diary.Diary(Path(told[PLACE]))), "rnnspec.worker")
+        worker = Worker(diary.Diary(Path(told[PLACE])), told[ELSEWHERE])
+        config.pluginmanager.register(worker, "rnnspec.worker")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -183,8 +184,8 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 class Worker:
     """A worker of xdist's: it keeps a diary."""
 
-    def __init__(self, book: diary.Diary) -> None:
-        self.diary = book
+    def __init__(self, book: diary.Diary, elsewhere: bool) -> None:
+        self.diary, self.elsewhere = book, elsewhere
 
     def pytest_sessionstart(self) -> None:
         self.diary.opens()
@@ -195,3 +196,5 @@ class Worker:
 
     def pytest_unconfigure(self) -> None:
         self.diary.close()
+        if self.elsewhere:
+            self.diary.is_removed()
