@@ -109,6 +109,11 @@ def test_a_worker_with_something_else_installed_tries_nothing(near: Path, far: t
     assert not (near / "x.jsonl").exists()
 
 
+LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""execnet leaves sockets to the collector."""
+
+
+@LEAKS
 def test_a_file_of_another_machine_is_fetched_and_gone(far: tuple[Path, str]) -> None:
     """As the diary of a worker that died there."""
     place, address = far
@@ -121,6 +126,7 @@ def test_a_file_of_another_machine_is_fetched_and_gone(far: tuple[Path, str]) ->
     assert workers.fetched(node, place / "folder" / "diary") == b""
 
 
+@LEAKS
 def test_nothing_is_fetched_from_a_machine_that_is_gone() -> None:
     node = SimpleNamespace(gateway=SimpleNamespace(spec=execnet.XSpec("socket=127.0.0.1:1")))
     node.nodemanager = SimpleNamespace(group=execnet.Group())
