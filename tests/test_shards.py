@@ -193,6 +193,15 @@ class TestSession:
         assert head["of"]["whole"] is True
         assert head["whole"] is False
 
+    @pytest.mark.parametrize("part", ["1/1", "1/2", "2/2"])
+    def test_no_shard_is_whole_and_none_conforms(self, part: str, small: pytest.Pytester) -> None:
+        """Not even one that has all rows, before it is merged."""
+        said = tried(small, "1.jsonl", f"--rnn-shard={part}", "--rnn-profile=sequence")
+        said.stdout.fnmatch_lines(["torch.nn on cpu no verdict on profile sequence: tried in part"])
+        head, _ = result.read(small.path / "1.jsonl")
+        assert head["whole"] is False
+        assert head["of"]["whole"] is True
+
     def test_a_selection_is_sharded_and_is_a_part(self, small: pytest.Pytester) -> None:
         found, rows = joined(small, 2, "-k", "LSTM")
         assert found["whole"] is False
