@@ -24,15 +24,13 @@ from ..keeping import pristine
 from ..notation import UNIT_ROUNDOFF
 from ..ragged import alone
 from ..reference import Result
-from .ways import Way, leaf, like, numbers
+from .calls import Prepared, like, upstream
+from .ways import Way
 
 ROOM = 32
 """How many times what the plain evaluation is off by anybody may be off."""
 
 SMALL: Mapping[str, Any] = {"T": 4, "B": 3, "I": 4, "H": 7}
-
-Loss = Tensor
-"""What the loss multiplies each element of output (T, B, D·P) by."""
 
 
 class Outcome(NamedTuple):
@@ -66,12 +64,6 @@ def _parts(outcome: Outcome) -> dict[str, Tensor]:
     return dict(outcome.result.items()) | named
 
 
-def upstream(case: Case) -> Loss:
-    """Multiples of 1/8 from -1 to 1."""
-    steps = torch.arange(case.T * case.B * case.D * case.width) * 5 % 17 - 8
-    return (steps / 8).to(case.dtype).reshape(case.T, case.B, case.D * case.width)
-
-
 def ran(network: Network, way: Way, grad: bool) -> Outcome:
     """What the way gives on the case's numbers, on the CPU."""
     call = Prepared(network, way, grad)
@@ -85,42 +77,6 @@ def ran(network: Network, way: Way, grad: bool) -> Outcome:
     gradients = {"input": way.joined(pieces).cpu()}
     weights = zip(call.weights, given[len(pieces) :], strict=True)
     return Outcome(result, gradients | {name: part.cpu() for name, part in weights})
-
-
-class Prepared:
-    """A way with all that its calls are given: fresh tensors, on the network's device."""
-
-    def __init__(self, network: Network, way: Way, grad: bool) -> None:
-        case, self.way, self.module = network.case, way, network.module
-        state = tuple(part.to(network.device) for part in case.state or case.zeros)
-        self.parts = way.parts(case, case.input.to(network.device), state)
-        self.weights: Mapping[str, Tensor] = network.learnable if grad else {}
-        self.asked = [*self.weights.values()]
-        if grad:
-            self._ask(case, network.device)
-
-    @property
-    def inputs(self) -> list[Any]:
-        return [x for x, _ in self.parts]
-
-    def _ask(self, case: Case, device: torch.device) -> None:
-        """Gradients, of the inputs too; the loss is taken apart as the output is."""
-        leaves = [leaf(x) for x in self.inputs]
-        self.parts = [(x, state) for (x, _), (_, state) in zip(leaves, self.parts, strict=True)]
-        self.asked = [own for _, own in leaves] + self.asked
-        zeros = case.but(hx=False).zeros
-        given = self.way.parts(case, upstream(case).to(device), tuple(part.to(device) for part in zeros))
-        self.loss = [numbers(piece) for piece, _ in given]
-
-    def forward(self) -> Any:
-        return self.way.run(self.module, self.parts)
-
-    def backward(self, found: Sequence[Any]) -> Sequence[Tensor]:
-        outputs = [numbers(output) for output, _ in found]
-        return torch.autograd.grad(outputs, self.asked, self.loss)
-
-    def both(self) -> Any:
-        return self.backward(self.forward())
 
 
 @lru_cache(maxsize=8)

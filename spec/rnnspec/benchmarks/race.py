@@ -15,7 +15,7 @@ from ..case import Case
 from ..gradients import Attached
 from ..implementation import Network
 from . import roofline, timing
-from .checking import Prepared
+from .calls import Prepared
 from .figures import APART, Entry
 from .timing import Timed, settle
 from .ways import WAYS

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import pad_packed_sequence
 
 from ..case import Case
 from ..ragged import packed
@@ -154,25 +154,6 @@ WAYS: Mapping[str, Way] = {
     way.name: way for way in (Whole(), Letters(), Rows(), BatchFirst(), *map(Packed, FILLS))
 }
 """By their names; ratios are to the first."""
-
-
-def leaf(x: Any) -> tuple[Any, Tensor]:
-    """An input of which a gradient is asked, and the tensor that holds its numbers."""
-    if isinstance(x, PackedSequence):
-        data = x.data.detach().requires_grad_()
-        return x._replace(data=data), data
-    own: Tensor = x.detach().requires_grad_()
-    return own, own
-
-
-def numbers(output: Any) -> Tensor:
-    """What an output holds."""
-    return output.data if isinstance(output, PackedSequence) else output
-
-
-def like(piece: Any, values: Tensor) -> Any:
-    """Other numbers in the same form."""
-    return piece._replace(data=values) if isinstance(piece, PackedSequence) else values
 
 
 def _packed(state: State) -> Any:
