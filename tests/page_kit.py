@@ -29,6 +29,21 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def sin(tab: Any) -> list[str]:
+    """What axe-core finds that is serious, by rule and place."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ModuleNotFoundError:
+        missing("there is no axe: pip install rnnspec[browser]")
+    found = Axe().run(tab).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary')}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
 REFUSED = "{claim} (of torch's constructor) is not claimed\nnot among its claims"
 FAILED = "output is not what it must be\n  where    output[t={t}, b=1, h=2]\n  got      0.5\n  wanted   0.25"
 

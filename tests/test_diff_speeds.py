@@ -104,7 +104,10 @@ def test_noise_is_no_change_and_a_fifth_is_one(noise: float) -> None:
 
 
 def kept(at: Path, costs: Costs) -> Path:
-    result.write(at, result.header(0, [{"name": "mine"}], benchmarks=[entry(costs)]), [])
+    sizes = {"mode": "LSTM", "T": 16, "B": 8, "I": 32, "H": 32, "L": 1, "D": 1, "rounds": 15, "steady": True}
+    figures = {"seconds": [1.0, 1.0, 1.0], "ratio": [1.0, 1.0, 1.0], "flops": 1, "bytes": 1, "share": 0.5}
+    whole = entry(costs, **sizes, **figures)
+    result.write(at, result.header(0, [{"name": "mine"}], benchmarks=[whole]), [])
     return at
 
 

@@ -153,6 +153,7 @@ SPOILT: dict[str, list[Any]] = {
     "scope": [None, {}],
     "dtypes": ["float32", [[]], None],
     "handshakes": [5],
+    "benchmarks": [5, [5], [{}]],
     "torch": [2.13],
 }
 

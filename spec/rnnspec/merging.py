@@ -5,6 +5,7 @@ Parts that are shards of a run are proved to be the whole of it (see `joining`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from .joining import ALIKE, each_once, joined, sharded
 from .report.standing import File, everything
 from .result import Row
 from .source import Refused
+from .timed import identity
 
 SAME = ("specification", "torch", "scope", "seed")
 """What must not differ: a row does not say it, and a reader would take it for one and the same."""
@@ -20,12 +22,13 @@ SAME = ("specification", "torch", "scope", "seed")
 def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
     """The header and the rows of all files, given by name.
 
-    The header is the first's; the parts' own headers are kept in `merged`, and the file is as old as the
-    oldest of them. It is whole where nothing was left out of any, or where they are the shards of a run that
-    left nothing out.
+    The header is the first's, with the times of all; the parts' own headers are kept in `merged` without
+    theirs, and the file is as old as the oldest of them. It is whole where nothing was left out of any, or
+    where they are the shards of a run that left nothing out.
 
     Raises:
-        Refused: they are of different specifications or versions, a row is in two, or a shard is missing.
+        Refused: they are of different specifications or versions, a row or a time is in two, or a shard is
+            missing.
     """
     if not files:
         raise Refused("there is nothing to merge")
@@ -36,6 +39,7 @@ def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
     if parts:
         each_once(heads)
     rows = _distinct(files)
+    _same_times(heads)
     head = _header(list(heads.values()), len(rows))
     return (head | joined(heads, rows) if parts else head), rows
 
@@ -71,16 +75,30 @@ def _distinct(files: Mapping[str, File]) -> list[Row]:
     return [row for _, rows in files.values() for row in rows]
 
 
+def _same_times(heads: Mapping[str, Mapping[str, Any]]) -> None:
+    """What was measured in two files was measured once: the times are those of one run."""
+    seen: dict[tuple[Any, ...], tuple[str, Mapping[str, Any]]] = {}
+    for name, head in heads.items():
+        for entry in head.get("benchmarks") or ():
+            first, known = seen.setdefault(identity(entry), (name, entry))
+            if entry != known and first != name:
+                said = f"{entry['way']} of {entry['implementation']} on {entry['case']}"
+                raise Refused(f"{name}:1: the times of {said} are not those in {first}")
+
+
 def _header(heads: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
     every: dict[str, Any] = {}
-    for key in ("implementations", "devices", "dtypes", "profiles", "handshakes"):
+    for key in ("implementations", "devices", "dtypes", "profiles", "handshakes", "benchmarks"):
         found = [item for head in heads for item in head.get(key) or ()]
-        every[key] = [item for number, item in enumerate(found) if item not in found[:number]]
+        every[key] = [*{json.dumps(item, sort_keys=True): item for item in found}.values()]
+    kept = [{key: value for key, value in head.items() if key != "benchmarks"} for head in heads]
+    if not any("benchmarks" in head for head in heads):
+        del every["benchmarks"]
     return {
         **{key: value for key, value in heads[0].items() if key not in ("shard", "of")},
         **every,
         "rows": rows,
         "whole": all(everything(head) for head in heads),
         "date": min(head.get("date", "") for head in heads),
-        "merged": [dict(head) for head in heads],
+        "merged": kept,
     }

@@ -19,6 +19,7 @@ from . import SPECIFICATION, __version__
 from .notation import DTYPES, MODES
 from .shards import shard
 from .source import Source, shown
+from .timed import are_benchmarks
 
 LEVELS = ("MUST", "SHOULD", "MAY")
 OUTCOMES = ("PASS", "FAIL", "NOT CLAIMED", "KNOWN", "FIXED", "CRASH", "TIMEOUT", "ERROR")
@@ -219,5 +220,6 @@ HEAD: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "handshakes": ("a list", lambda value: isinstance(value, list)),
     "shard": ("a shard, such as 3/8", _is_shard),
     "of": ("what a shard is of", _is_union),
+    "benchmarks": ("a list of benchmarks with their times", are_benchmarks),
 }
 """The same of what is read of a header, where it has it."""

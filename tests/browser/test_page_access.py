@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from page_kit import Named, Visit, file, hostile, many, missing, row
+from page_kit import Named, Visit, file, hostile, many, row, sin
 from rnnspec.report.page import page
 
 FILES = [
@@ -30,21 +30,6 @@ FILES = [
 ]
 
 PLACES = ["", "#LSTM-1", "#LSTM-1/mine/cpu/float32", "#?outcome=PASS", "#?q=nothing"]
-
-
-def sin(tab: Any) -> list[str]:
-    """What axe-core finds that is serious, by rule and place."""
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ModuleNotFoundError:
-        missing("there is no axe: pip install rnnspec[browser]")
-    found = Axe().run(tab).response["violations"]
-    return [
-        f"{each['id']}: {node['target']} {node.get('failureSummary')}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -19,6 +19,7 @@ from .standing import STALE, STATES, Standing
 
 COLOURS = {
     "bad": "red",
+    "speed": "lightgrey",
     "nothing": "lightgrey",
     "partial": "lightgrey",
     "stale": "lightgrey",
@@ -59,7 +60,8 @@ UNREAD = Badge(f"rnnspec {SPECIFICATION}", "no results", "lightgrey", "there are
 
 
 def badge(found: Sequence[Standing], today: date, stale: int = STALE) -> Badge:
-    """The badge of all of these together."""
+    """The badge of all of these together; what is of speed alone counts where there is nothing else."""
+    found = [each for each in found if each.state(today, stale) != "speed"] or found
     states = [each.state(today, stale) for each in found] or ["nothing"]
     state = min(states, key=list(STATES).index)
     words = [" + ".join(dict.fromkeys(each.scope or "?" for each in found)), *_said(state, found)]
@@ -70,8 +72,8 @@ def badge(found: Sequence[Standing], today: date, stale: int = STALE) -> Badge:
 
 
 def _said(state: str, found: Sequence[Standing]) -> list[str]:
-    if state == "nothing":
-        return ["nothing passes"]
+    if state in ("nothing", "speed"):
+        return ["nothing passes" if state == "nothing" else "no verdict"]
     passed, claimed = sum(each.count["PASS"] for each in found), sum(each.claimed for each in found)
     share = f"{100 * passed // claimed} %"
     failing = len({clause for each in found for clause, *_ in each.failing()})

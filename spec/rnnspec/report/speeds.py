@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from ..timed import IDENTITY, identity
+
 CHANGED = 1.1
 """So many times an earlier cost is worth a line."""
-
-NAMES = ("implementation", "device", "dtype", "threads", "case", "way", "grad")
-"""What makes an entry the same in another run."""
 
 Head = Mapping[str, Any]
 
@@ -34,10 +33,10 @@ class Change:
         return self.factor > 1
 
     def json(self) -> dict[str, Any]:
-        return {**{name: self.entry[name] for name in NAMES}, "factor": self.factor}
+        return {**{name: self.entry[name] for name in IDENTITY}, "factor": self.factor}
 
     def line(self) -> str:
-        whose, where, dtype, _, case, way, grad = (self.entry[name] for name in NAMES)
+        whose, where, dtype, _, case, way, grad = identity(self.entry)
         said = f"{way}{' with gradients' if grad else ''}"
         return f"  {self.factor:5.2f} ×  {whose} on {where}  {case} {dtype}, {said}"
 
@@ -57,7 +56,7 @@ def _costs(head: Head, renamed: Mapping[str, str]) -> dict[tuple[Any, ...], tupl
     found = {}
     for entry in head.get("benchmarks") or ():
         if entry.get("costs"):
-            implementation, *rest = (entry[name] for name in NAMES)
+            implementation, *rest = identity(entry)
             found[(renamed.get(implementation, implementation), *rest)] = (entry, entry["costs"])
     return found
 

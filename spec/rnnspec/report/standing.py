@@ -20,11 +20,15 @@ File = tuple[Mapping[str, Any], Sequence[Row]]
 STALE = 30
 """After so many days a result says nothing about today."""
 
+SPEED = "SPD"
+"""Letters of the clauses about speed."""
+
 EACH = "of each case"
 """The seed where nothing else was asked for."""
 
 STATES = {
     "bad": "does not conform",
+    "speed": "only its speed was measured: this is not a verdict",
     "nothing": "nothing passes",
     "partial": "a part was left out, or it was smoke: this is not a verdict",
     "stale": "the results are old",
@@ -84,6 +88,8 @@ class Standing:
         """A key of `STATES`."""
         if self.bad:
             return "bad"
+        if self.rows and all(map(of_speed, self.rows)):
+            return "speed"
         if not self.count["PASS"]:
             return "nothing"
         if not self.whole:
@@ -133,6 +139,11 @@ def standings(files: Iterable[File]) -> list[Standing]:
             by.setdefault((row.implementation, row.device), []).append(row)
         found += [Standing(head, *key, own) for key, own in by.items()]
     return found
+
+
+def of_speed(row: Row) -> bool:
+    """Whether it is about a claim of speed, which says nothing of conformance."""
+    return chapter(row.clause) == SPEED
 
 
 def chapter(clause: str) -> str:

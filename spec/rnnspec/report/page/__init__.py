@@ -18,10 +18,16 @@ from ... import SPECIFICATION
 from ...result import LEVELS, OUTCOMES
 from ..standing import STALE, STATES
 from .columns import File, Group, Named, groups
+from .figure import HEIGHT as TALL
+from .figure import WIDTH as WIDE
 from .matrix import chapters, untried
 from .packed import LETTERS, packed
 from .plot import BOUND, HEIGHT
+from .speed import apart, panels
 from .text import embedded, visible
+
+STYLES = ("page.css", "speed.css")
+"""Parts of one style, in order."""
 
 SCRIPTS = ("page.js", "filter.js", "panel.js", "chart.js", "keys.js")
 """Parts of one script, in order."""
@@ -32,21 +38,25 @@ def page(files: Sequence[Named], stale: int = STALE) -> str:
 
     What is older than `stale` days when the page is read is called old.
     """
-    columns = groups(files)
+    speed, others = panels(files), apart(files)
+    columns = groups(others)
     matrix = chapters(columns)
     data = {
         "outcomes": {letter: outcome for outcome, letter in LETTERS.items()},
         "columns": [_column(group, dtype) for group in columns for dtype in group.dtypes],
         **packed(matrix),
     }
-    style, script = _kept("page.css"), "".join(map(_kept, SCRIPTS))
+    style, script = "".join(map(_kept, STYLES)), "".join(map(_kept, SCRIPTS))
     return _template().render(
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script),
         specification=SPECIFICATION,
         stale=stale,
-        files=[File(name, head, len(rows)) for name, head, rows in files],
+        files=[File(*named[:2], len(named[2])) for named in files],
+        tested=[File(*named[:2], len(named[2])) for named in others],
+        speed=speed,
+        measured=any("benchmarks" in head for _, head, _ in files) or bool(speed),
         groups=columns,
         standing=sorted(columns, key=lambda group: list(STATES).index(group.state)),
         chapters=matrix,
@@ -54,10 +64,13 @@ def page(files: Sequence[Named], stale: int = STALE) -> str:
         outcomes=[o for o in OUTCOMES if any(group.standing.count[o] for group in columns)],
         levels=LEVELS,
         names=list(dict.fromkeys(group.name for group in columns)),
+        everyone={*(group.name for group in columns), *(name for panel in speed for name in panel.names)},
         data=embedded(data),
         sheet=sum(len(data["columns"]) <= most for most in SHEETS),
         height=HEIGHT,
         bound=BOUND,
+        wide=WIDE,
+        tall=TALL,
     )
 
 
