@@ -43,7 +43,9 @@ def bench(
     mode: Annotated[str | None, typer.Option(metavar="MODE", help="RNN, GRU or LSTM; else all.")] = None,
     grid: Annotated[
         str,
-        typer.Option(metavar="GRID", help="quick: a minute; full: sections along T, B, H and L, an hour."),
+        typer.Option(
+            metavar="GRID", help="quick: a minute; full: sections along T, B, H and L, twenty minutes."
+        ),
     ] = "quick",
     T: Annotated[int | None, size("T")] = None,
     B: Annotated[int | None, size("B")] = None,
