@@ -46,6 +46,8 @@ NO_QUARTILES: list[Any] = [
     *([1e-200, 1, 2], [1, 2, 1e200]),
 ]
 
+NO_COSTS: list[Any] = [1, [], [0], [-1.0], ["1"], [True], {}, [1, 1e200]]
+
 SPOILT: dict[str, list[Any]] = {
     "no list": [None, {}, "times", 5, [5], [None], [[]], ["whole"]],
     "a text": [but(WHOLE, **{name: 5}) for name in ("implementation", "device", "case", "way")],
@@ -55,7 +57,7 @@ SPOILT: dict[str, list[Any]] = {
     ],
     "a flag": [but(WHOLE, grad=0), but(WHOLE, steady=None), but(WHOLE, steady="yes")],
     "quartiles": [but(WHOLE, **{name: value}) for name in ("seconds", "ratio") for value in NO_QUARTILES],
-    "costs": [but(WHOLE, costs=value) for value in (1, [], [0], [-1.0], ["1"], [True], {}, [1, 1e200])],
+    "costs": [but(WHOLE, costs=costs) for costs in NO_COSTS],
     "a share": [but(WHOLE, share=value) for value in (-0.1, "1", None, 1e200, False)],
     "work": [but(WHOLE, flops=-1), but(WHOLE, bytes=1.5), but(WHOLE, flops=10**101)],
     "missing": [but(WHOLE, name) for name in WHOLE],

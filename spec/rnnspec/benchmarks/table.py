@@ -19,15 +19,33 @@ def lines(found: Sequence[Measured], baseline: str) -> Iterator[str]:
         group = [each for each in found if each.entry.case == case]
         yield str(case)
         yield head
-        for each in group:
-            yield _line(each, wide, None if alone else times.get(each.entry[1:]))
+        for name in dict.fromkeys(each.implementation for each in group):
+            own = [each for each in group if each.implementation == name]
+            yield from (_line(m, wide, None if alone else times.get(m.entry[1:])) for m in own if m.seconds)
+            yield from (f"  {name:{wide}}  no time for {which}: {why}" for why, which in _refusals(own))
+
+
+def _refusals(own: Sequence[Measured]) -> Iterator[tuple[str, str]]:
+    """Why some have no time, and which."""
+    for why in dict.fromkeys(each.refused for each in own if each.refused):
+        yield why, ", ".join(_which([each for each in own if each.refused == why], own))
+
+
+def _which(refused: Sequence[Measured], own: Sequence[Measured]) -> Iterator[str]:
+    if len(refused) == len(own):
+        yield "anything"
+        return
+    for grad, said in ((False, ""), (True, " + grad")):
+        some, every = ([m for m in group if m.entry.grad == grad] for group in (refused, own))
+        if len(some) == len(every):
+            yield f"all{said}"
+        else:
+            yield from (f"{each.entry.way}{said}" for each in some)
 
 
 def _line(each: Measured, wide: int, base: Measured | None) -> str:
     grad = "" if each.apart else "+ grad" if each.entry.grad else "forward"
     name = f"  {each.implementation:{wide}}  {each.entry.way:12}  {grad:8}"
-    if each.refused:
-        return f"{name}  no time: {each.refused}"
     if each.apart:
         return f"{name}  {span(each.time.median):>8}  (the first {span(each.seconds[0])})"
     told = f"{name}  {span(each.time.median):>8}  {each.time.spread:6.0%}  {each.ratio.median:8.2f}"
