@@ -51,7 +51,7 @@ def measured(entry: Entry, slower: float = 1.0) -> Measured:
         return Measured(entry, seconds=took)
     ratio = seconds(entry) / seconds(entry._replace(way="whole"))
     ratios = [ratio * (1 + 0.01 * i) for i in range(len(WOBBLE))]
-    return Measured(entry, seconds=took, ratios=ratios, costs=ratios, peak=PEAK)
+    return Measured(entry, seconds=took, ratios=ratios, costs=ratios, best=min(ratios), peak=PEAK)
 
 
 def full(mode: str = "LSTM", dtype: torch.dtype = torch.float32) -> list[Contest]:

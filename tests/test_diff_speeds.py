@@ -19,6 +19,7 @@ Costs = list[float]
 def entry(costs: Costs, **more: Any) -> dict[str, Any]:
     told = {"implementation": "mine", "device": "cpu", "dtype": "float32", "threads": 1}
     told |= {"case": "LSTM-T16-B8-I32-H32", "way": "whole", "grad": False, "costs": costs}
+    told["best"] = min(costs, default=1.0)
     return told | more
 
 
@@ -42,6 +43,8 @@ def times(factor: float, costs: Costs = BEFORE) -> Costs:
         (times(0.5), 0.5),
         (times(1.0), None),
         (times(1.08), None),  # within a tenth
+        ([0.12, 0.14, 0.15, 0.15, 0.15], 1.5),
+        ([0.104, 0.14, 0.15, 0.15, 0.15], None),  # one was hardly slower than before
         (times(0.92), None),
         ([0.3, 0.3, 0.3, 0.3, 0.101], None),  # one of them was as quick as before
         ([0.05, 0.05, 0.05, 0.05, 0.099], None),
@@ -67,6 +70,11 @@ def test_only_the_same_is_compared(other: dict[str, Any]) -> None:
     assert not found([entry(BEFORE)], [entry(times(2.0), **other)])
 
 
+def test_the_best_must_have_changed_too() -> None:
+    assert not found([entry(BEFORE)], [entry(times(1.2), best=0.1)])
+    assert not found([entry(BEFORE, best=0.05)], [entry(times(0.5), best=0.05)])
+
+
 def test_what_has_no_costs_is_not_compared() -> None:
     refused = {name: value for name, value in entry([]).items() if name != "costs"}
     assert not found([refused], [entry(BEFORE)])
@@ -89,7 +97,7 @@ def test_the_worst_is_first() -> None:
 
 @pytest.mark.parametrize("noise", [0.02, 0.05])
 def test_noise_is_no_change_and_a_fifth_is_one(noise: float) -> None:
-    """Of a hundred entries in ten pairs of runs nothing is named; and with a fifth more nearly all are."""
+    """Of a hundred entries in ten pairs of runs nothing is named; and with a fifth more many are."""
     drawn = random.Random(1)
 
     def costs(factor: float) -> list[dict[str, Any]]:
@@ -99,7 +107,7 @@ def test_noise_is_no_change_and_a_fifth_is_one(noise: float) -> None:
     alike = [speeds.changes({"benchmarks": costs(1)}, {"benchmarks": costs(1)}, {}) for _ in range(10)]
     slower = speeds.changes({"benchmarks": costs(1)}, {"benchmarks": costs(1.2)}, {})
     assert sum(map(len, alike)) <= 1
-    assert len(slower) >= (100 if noise < 0.03 else 60)
+    assert len(slower) >= (80 if noise < 0.03 else 20)
     assert all(change.slower for change in slower)
 
 

@@ -57,7 +57,7 @@ SPOILT: dict[str, list[Any]] = {
     ],
     "a flag": [but(WHOLE, grad=0), but(WHOLE, steady=None), but(WHOLE, steady="yes")],
     "quartiles": [but(WHOLE, **{name: value}) for name in ("seconds", "ratio") for value in NO_QUARTILES],
-    "costs": [but(WHOLE, costs=costs) for costs in NO_COSTS],
+    "costs": [but(WHOLE, costs=costs) for costs in NO_COSTS] + [but(WHOLE, best=0)],
     "a share": [but(WHOLE, share=value) for value in (-0.1, "1", None, 1e200, False)],
     "work": [but(WHOLE, flops=-1), but(WHOLE, bytes=1.5), but(WHOLE, flops=10**101)],
     "missing": [but(WHOLE, name) for name in WHOLE],

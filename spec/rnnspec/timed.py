@@ -91,6 +91,7 @@ FIGURES: Mapping[str, Callable[[Any], bool]] = {
     "rounds": _is_size,
     **dict.fromkeys(("seconds", "ratio"), _are_quartiles),
     "costs": _are_times,
+    "best": _is_time,
     "steady": _is_flag,
     **dict.fromkeys(("flops", "bytes"), _is_count),
     "share": _is_share,

@@ -39,8 +39,9 @@ def measured(
         if entry.way in APART:
             return Measured(entry, str(device), threaded, starts[entry])
         own, base = ([s for found in makings for s in found[key]] for key in (entry, _base(entry)))
-        costs = [min(found[entry]) / min(found[YARDSTICK]) for found in makings]
-        return Measured(entry, str(device), threaded, own, _divided(own, base), costs, peak)
+        quickest = [(min(found[entry]), min(found[YARDSTICK])) for found in makings]
+        costs, best = [mine / yard for mine, yard in quickest], min(own) / min(yard for _, yard in quickest)
+        return Measured(entry, str(device), threaded, own, _divided(own, base), costs, best, peak)
 
     return [told(entry) for entry in every]
 

@@ -37,7 +37,7 @@ class Measured:
 
     `ratios` are to one call over everything, with gradients where these are asked for too, by round. `costs`
     are what another run can be compared with: the best round ÷ that of the yardstick, the equations evaluated
-    step by step with torch's functions, each time that all is built anew.
+    step by step with torch's functions, each time that all is built anew; `best` is that of all rounds.
     """
 
     entry: Entry
@@ -46,6 +46,7 @@ class Measured:
     seconds: Sequence[float] = ()
     ratios: Sequence[float] = ()
     costs: Sequence[float] = ()
+    best: float = 0.0
     peak: Peak | None = None
     refused: str = ""
     wrong: bool = False
@@ -105,5 +106,10 @@ class Measured:
         told = {"rounds": len(self.seconds), "seconds": list(self.time)}
         if self.apart:
             return told | {"first": self.seconds[0]}
-        told |= {"ratio": list(self.ratio), "costs": list(self.costs), "steady": self.steady}
+        told |= {
+            "ratio": list(self.ratio),
+            "costs": list(self.costs),
+            "best": self.best,
+            "steady": self.steady,
+        }
         return told | self.work._asdict() | {"share": self.share}

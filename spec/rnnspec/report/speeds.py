@@ -1,9 +1,9 @@
 """What became slower, or quicker, from one file of results to another.
 
 No machine is as quick twice, so no times are compared, but costs: each time ÷ that of the equations, step by
-step with torch's functions, measured in turns with it. A cost is taken several times, each of all that is
-built anew. It has changed where all of the later ones are beyond all of the earlier ones, and the median by
-more than a tenth.
+step with torch's functions, measured in turns with it. There are several, each of all that was built anew, and
+the best of all rounds. What is named has changed however one looks at it: all of the later costs are beyond
+all of the earlier ones, and the median and the best are others too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import Any
 from ..timed import IDENTITY, identity
 
 CHANGED = 1.1
-"""So many times an earlier cost is worth a line."""
+"""So many times as much are the median and the best, at least."""
+
+GAP = 1.05
+"""So many times as much is the least of the larger costs as the largest of the others."""
 
 Head = Mapping[str, Any]
 
@@ -43,27 +46,28 @@ class Change:
 
 def changes(old: Head, new: Head, renamed: Mapping[str, str]) -> list[Change]:
     """Entries whose cost has changed, the worst first; `renamed` says under which name they were before."""
-    before = _costs(old, {})
-    found = [
-        Change(entry, median(costs) / median(before[key][1]))
-        for key, (entry, costs) in _costs(new, renamed).items()
-        if key in before and _beyond(before[key][1], costs)
-    ]
+    before = _entries(old, {})
+    pairs = [(before[key], entry) for key, entry in _entries(new, renamed).items() if key in before]
+    found = [Change(e, median(e["costs"]) / median(b["costs"])) for b, e in pairs if _changed(b, e)]
     return sorted(found, key=lambda change: -change.factor)
 
 
-def _costs(head: Head, renamed: Mapping[str, str]) -> dict[tuple[Any, ...], tuple[Any, list[float]]]:
+def _entries(head: Head, renamed: Mapping[str, str]) -> dict[tuple[Any, ...], Mapping[str, Any]]:
     found = {}
     for entry in head.get("benchmarks") or ():
         if entry.get("costs"):
             implementation, *rest = identity(entry)
-            found[(renamed.get(implementation, implementation), *rest)] = (entry, entry["costs"])
+            found[(renamed.get(implementation, implementation), *rest)] = entry
     return found
 
 
-def _beyond(old: list[float], new: list[float]) -> bool:
-    low, high = sorted((old, new), key=median)
-    return max(low) < min(high) and median(high) > CHANGED * median(low)
+def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    low, high = sorted((one, other), key=lambda entry: median(entry["costs"]))
+    return (
+        min(high["costs"]) > GAP * max(low["costs"])
+        and median(high["costs"]) > CHANGED * median(low["costs"])
+        and high["best"] > CHANGED * low["best"]
+    )
 
 
 def lines(found: list[Change]) -> Iterator[str]:
