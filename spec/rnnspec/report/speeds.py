@@ -1,9 +1,9 @@
 """What became slower, or quicker, from one file of results to another.
 
 No machine is as quick twice, so no times are compared, but costs: each time ÷ that of the equations, step by
-step with torch's functions, measured in turns with it. There are several, each of all that was built anew, and
-the best of all rounds. What is named has changed however one looks at it: all of the later costs are beyond
-all of the earlier ones, and the median and the best are others too.
+step with torch's functions, measured in turns with it. There are several, each of all that was built anew,
+and the best of all rounds. What is named has changed however one looks at it: all of the later costs are
+beyond all of the earlier ones, and the median and the best are others too.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ def _entries(head: Head, renamed: Mapping[str, str]) -> dict[tuple[Any, ...], Ma
 
 def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     low, high = sorted((one, other), key=lambda entry: median(entry["costs"]))
-    return (
-        min(high["costs"]) > GAP * max(low["costs"])
+    apart = min(high["costs"]) > GAP * max(low["costs"])
+    return bool(
+        apart
         and median(high["costs"]) > CHANGED * median(low["costs"])
         and high["best"] > CHANGED * low["best"]
     )
