@@ -118,6 +118,7 @@ class Case:
             "float32": self.dtype == torch.float32,
             "float64": self.dtype == torch.float64,
             "half": self.dtype in (torch.bfloat16, torch.float16),
+            "float16": self.dtype == torch.float16,
         }
         return frozenset(name for name, needed in used.items() if needed)
 

@@ -20,6 +20,7 @@ from .case import Case
 from .check import Failed, NotClaimed, describe
 from .factors import EXACTLY, Factors
 from .keeping import Changes, kept
+from .lacking import lacking
 from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, is_cell
 from .reference import Result
 from .trial import Call, current
@@ -102,7 +103,8 @@ class DropIn(Implementation):
     """Classes with torch's constructor and call. They promise all that torch documents for them.
 
     What a class refuses openly, an unknown keyword or NotImplementedError, is not claimed, and of
-    `notation.OPTIONAL` only what its attribute `claims` names is. `torch.nn` itself may refuse nothing.
+    `notation.OPTIONAL` only what its attribute `claims` names is. `torch.nn` itself may refuse nothing, but no
+    class promises what the release of torch that is imported has nothing for (`lacking.LACKS`).
     """
 
     def __init__(self, name: str, classes: Mapping[str, type]) -> None:
@@ -117,6 +119,7 @@ class DropIn(Implementation):
             return {mode: dict(self._refusals(mode)) for mode in self.modes}
 
     def _refusals(self, mode: str) -> Iterable[tuple[str, str]]:
+        yield from lacking().items()
         if self.is_torch:
             yield from ((claim, "torch has no word for it") for claim in BEYOND)
             return

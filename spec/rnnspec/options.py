@@ -157,7 +157,7 @@ def profiles(config: pytest.Config) -> dict[str, Profile]:
     for name in config.getoption("rnn_profile"):
         if name not in PROFILES:
             raise pytest.UsageError(f"--rnn-profile: {name!r} is not one of {', '.join(PROFILES)}")
-        halves = {"half"} if config.getoption("rnn_dtype") else set()
+        halves = {"half", "float16"} if config.getoption("rnn_dtype") else set()
         found[name] = PROFILES[name].also(halves)
     return found
 

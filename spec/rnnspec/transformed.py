@@ -45,6 +45,12 @@ def network(rnn: Network, make: Callable[[Any], Callable[..., Any]]) -> Network:
     return other
 
 
+def exported(module: Any, given: tuple[Any, ...], **words: Any) -> Any:
+    """What torch.export makes of a module and the arguments of one call."""
+    with compiler():
+        return torch.export.export(module, given, **words)
+
+
 def example(rnn: Network) -> tuple[Any, ...]:
     """The arguments of one bare call with the case's numbers; of a cell, of its first step."""
     case, row = rnn.case, 0 if rnn.case.mode.endswith("Cell") else slice(None)

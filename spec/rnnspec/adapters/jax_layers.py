@@ -20,7 +20,7 @@ class JaxLayers(JaxAdapter):
     """A layer in one direction or both, and a cell, by the weights of each direction."""
 
     covers = "layer"
-    claims = BASIC | STACKED | {"half", "empty", "grad"}
+    claims = BASIC | STACKED | {"half", "float16", "empty", "grad"}
 
     def layer(
         self, case: Case, ways: Sequence[Weights], x: Any, states: Sequence[State] | None, lengths: Any

@@ -51,7 +51,7 @@ class KerasLayers:
     covers: str = "layer"
 
     def claimed(self, mode: str) -> frozenset[str]:
-        claims = BASIC | STACKED | {"half", "nobias", "empty", "grad"}
+        claims = BASIC | STACKED | {"half", "float16", "nobias", "empty", "grad"}
         if mode in LAYERS:
             claims |= LENGTHS | {"zero_padding"}
         return claims | {"RNN": {"relu"}, "GRU": {"reset_before"}}.get(mode.removesuffix("Cell"), set())

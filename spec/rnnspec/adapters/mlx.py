@@ -69,7 +69,7 @@ def called(case: Case, weights: Mapping[str, Any], x: Any, state: Sequence[Any] 
 class Mlx(Adapter):
     name = "mlx"
     modes = LAYERS
-    claims = BASIC | STACKED | {"relu", "nobias", "half", "unbatched", "grad"}
+    claims = BASIC | STACKED | {"relu", "nobias", "half", "float16", "unbatched", "grad"}
     arrays = Arrays(_array, _tensor)
 
     def run(

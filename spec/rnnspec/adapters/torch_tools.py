@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..case import Case
 from ..implementation import DropIn, Implementation, Run
+from ..lacking import lacking
 from ..notation import BEYOND, CLAIMS, MODES, OPTIONAL
 from ..transformed import Transformed
 
@@ -22,6 +23,7 @@ CALLED = (
     - OPTIONAL.keys()
     - BEYOND.keys()
     - {"module", "messages", "seeds", "factory", "copy", "hooks", "meta", "dropout"}
+    - lacking().keys()
 )
 """What a call of one of torch's modules promises, its constructor and its attributes left aside."""
 

@@ -178,6 +178,7 @@ def test_pad_sequence(rnn, case):
 
 
 @pytest.mark.clause(id="PAD-12", level="MUST", source=f"{RNN_UTILS}.pad_sequence, padding_side")
+@pytest.mark.needs("padding_side")
 @cases(TANH)
 def test_padding_side(rnn, case):
     """With padding_side='left' the padding comes before each sequence, which ends at the last step."""

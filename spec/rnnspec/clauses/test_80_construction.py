@@ -167,7 +167,7 @@ def test_sequences_that_do_not_fit(rnn, case):
 
 
 @pytest.mark.clause(id="ERR-30", level="SHOULD", source=f"{RNN_UTILS}.pad_sequence, padding_side")
-@pytest.mark.needs("packed")
+@pytest.mark.needs("packed", "padding_side")
 @cases(TANH)
 def test_sides(rnn, case):
     """pad_sequence refuses any padding_side but 'left' and 'right'."""

@@ -139,6 +139,7 @@ def test_negative_batch_size_with_a_state(rnn, case):
 
 
 @pytest.mark.clause(id="ERR-38", level="SHOULD", source=PAD)
+@pytest.mark.isolated("the first batch size is read where there is none")
 @pytest.mark.needs("packed")
 @cases(TANH)
 def test_batch_sizes_that_cannot_be_padded(rnn, case):

@@ -9,7 +9,7 @@ from rnnspec.axes import CELLS, ELMAN, GRU, LSTM, MODES, PROJECTED, RELU, TANH, 
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees
 from rnnspec.notation import is_cell
-from rnnspec.transformed import drops_afresh, example, network, onnx_session
+from rnnspec.transformed import drops_afresh, example, exported, network, onnx_session
 
 EXPORT, ONNX = "torch.export.export", "torch.onnx.export; ONNX RNN, LSTM, GRU"
 
@@ -30,7 +30,7 @@ OTHERS = [*RELU, *PROJECTED, *CELLS[:2]]
 @cases(MODES, DEEP, STATE, FLOAT, scope="full")
 def test_exported(rnn, case):
     """An exported network gives the values of the network for the shapes that it was exported with."""
-    net = network(rnn, lambda module: torch.export.export(module, example(rnn)).module())
+    net = network(rnn, lambda module: exported(module, example(rnn)).module())
     agrees(net(case.input, case.state), *propagated(case))
 
 
@@ -44,7 +44,7 @@ def test_exported_for_any_batch(rnn, case):
     given, size = example(rnn), torch.export.Dim("batch", min=2, max=64)
     axis = 0 if is_cell(case.mode) else 1
     shapes = tuple(tuple({axis: size} for _ in p) if isinstance(p, tuple) else {axis: size} for p in given)
-    net = network(rnn, lambda module: torch.export.export(module, given, dynamic_shapes=shapes).module())
+    net = network(rnn, lambda module: exported(module, given, dynamic_shapes=shapes).module())
     for rows in (range(case.B), (0, 1), (0, 1, 1, 0, 1)):
         x, state = case.input[:, rows], case.state and tuple(part[:, rows] for part in case.state)
         start = tuple(part[:, rows] for part in case.state or case.zeros)
@@ -57,7 +57,7 @@ def test_exported_for_any_batch(rnn, case):
 @cases([*ELMAN, *GRU, *PROJECTED, *CELLS], FLOAT, scope="full")
 def test_exported_and_decomposed(rnn, case):
     """An exported network that is decomposed into simple operations gives the values of the network."""
-    net = network(rnn, lambda module: _decomposed(torch.export.export(module, example(rnn))))
+    net = network(rnn, lambda module: _decomposed(exported(module, example(rnn))))
     agrees(net(case.input, case.state), *propagated(case))
 
 
@@ -72,7 +72,7 @@ def _decomposed(program):
 def test_dropout_exported(rnn, case):
     """A network with dropout that is exported in training draws a fresh mask at each call."""
     training = rnn.in_training(dropout=0.5)
-    drops_afresh(network(training, lambda module: torch.export.export(module, example(rnn)).module()))
+    drops_afresh(network(training, lambda module: exported(module, example(rnn)).module()))
 
 
 @pytest.mark.clause(id="TRN-19", level="MAY", source="run_decompositions; torch.nn.Dropout")
@@ -82,7 +82,7 @@ def test_dropout_exported(rnn, case):
 def test_dropout_exported_and_decomposed(rnn, case):
     """It does so too when it is decomposed into simple operations."""
     training = rnn.in_training(dropout=0.5)
-    drops_afresh(network(training, lambda module: _decomposed(torch.export.export(module, example(rnn)))))
+    drops_afresh(network(training, lambda module: _decomposed(exported(module, example(rnn)))))
 
 
 # ONNX
