@@ -133,7 +133,7 @@ def test_needs_name_the_options_in_use(name: str, value: Any) -> None:
     if name not in ("hx", "dtype", "mode", "reset", "b_hn"):
         assert plain.but(**{name: value}).needs - {"float32"} == ({claims[name]} if name in claims else set())
     assert plain.but(hx=True, T=0, dtype=torch.float64).needs == {"hx", "empty", "float64"}
-    assert plain.but(dtype=torch.float16).needs == {"half"}
+    assert plain.but(dtype=torch.float16).needs == {"half", "float16"}
     assert plain.but(mode="RNNCell").needs == {"float32", "tanh"}
 
 

@@ -103,8 +103,8 @@ class DropIn(Implementation):
     """Classes with torch's constructor and call. They promise all that torch documents for them.
 
     What a class refuses openly, an unknown keyword or NotImplementedError, is not claimed, and of
-    `notation.OPTIONAL` only what its attribute `claims` names is. `torch.nn` itself may refuse nothing, but no
-    class promises what the release of torch that is imported has nothing for (`lacking.LACKS`).
+    `notation.OPTIONAL` only what its attribute `claims` names is. `torch.nn` itself may refuse nothing. What
+    the release of torch that is imported has nothing for (`lacking.LACKS`), no class promises.
     """
 
     def __init__(self, name: str, classes: Mapping[str, type]) -> None:

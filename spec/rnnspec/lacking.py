@@ -14,10 +14,12 @@ LACKS: Mapping[str, Mapping[str, str]] = {
     "<2.1": {
         "compile": "torch.compiler is new in torch 2.1",
         "compile_fullgraph": "torch.compiler is new in torch 2.1",
-        "export": "torch.export is new in torch 2.1",
-        "messages": "before torch 2.1 a wrong rank is an AssertionError",
     },
-    "<2.2": {"float16": "products in float16 on the CPU are new in torch 2.2"},
+    "<2.2": {
+        "export": "torch.export.Dim and run_decompositions are new in torch 2.2",
+        "float16": "products in float16 on the CPU are new in torch 2.2",
+    },
+    "<2.3": {"messages": "a wrong rank or dtype raises what it does now from torch 2.3 on"},
     "<2.5": {"padding_side": "pad_sequence's padding_side is new in torch 2.5"},
 }
 """By a specifier of versions: each claim, and why it is not made."""

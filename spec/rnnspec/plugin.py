@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch warns where there is no numpy, and warnings may be errors
     import torch
 
-pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check")
+pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check", "rnnspec.isolation.plugin")
 
 from . import axes, bound, options, scopes, sharding  # noqa: E402
 from .benchmarks import plugin as benchmarks  # noqa: E402
