@@ -129,14 +129,21 @@ def both(tmp_path: Path, seed: int = 0) -> tuple[Path, Path]:
 
 def test_what_broke_is_told_first(tmp_path: Path) -> None:
     said = lines(*both(tmp_path))
-    named = [line for line in said if line in KINDS]
-    assert named == list(KINDS)[:7]
-    at = said.index("regression")
+    headings = [f"{name}: {meaning}" for name, meaning in KINDS.items()]
+    assert [line for line in said if line in headings] == headings[:7]
+    at = said.index("regression: broke")
     assert said[at + 1 : at + 3] == [
         "  SEQ-9 (MUST)  mine on cpu  PASS → FAIL, 1 case",
         "    first: GRU-T5-B3-I4-H7 float32: so",
     ]
     assert said[-1] == ", ".join(f"1 {name}" for name in KINDS)
+
+
+@pytest.mark.parametrize("before", ["KNOWN", "NOT CLAIMED"])
+def test_of_what_passes_now_it_is_told_what_was_wrong(before: str) -> None:
+    old, new = row(outcome=before, message="known: so\nand so"), row()
+    said = list(Diff(file(old), file(new)).lines())
+    assert f"    first: {new.case} float32, before: known: so" in said
 
 
 def test_json_agrees_with_the_text(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class Diff:
     def _itemised(self) -> Iterator[str]:
         named = [change for change in self.changes if change.kind in ITEMISED]
         for what, group in groupby(named, key=lambda c: c.kind):
-            yield from ("", what)
+            yield from ("", f"{what}: {KINDS[what]}")
             for (_, said), rows in _grouped(group).items():
                 yield from _clause(said, rows)
         yield ""
@@ -194,8 +194,15 @@ def _clause(said: str, changes: Sequence[Change]) -> Iterator[str]:
     first = changes[0].row
     cases = f"{len(changes)} case{'' if len(changes) == 1 else 's'}"
     yield f"  {first.clause} ({first.level})  {first.implementation} on {first.device}  {said}, {cases}"
-    message = changes[0].new.message if changes[0].new else ""
-    yield f"    first: {first.case} {first.dtype}" + (f": {first_line(message)}" if message else "")
+    yield f"    first: {first.case} {first.dtype}{_why(changes[0])}"
+
+
+def _why(change: Change) -> str:
+    """What is said of the row now, or, where that is nothing, what was said of it before."""
+    for row, before in ((change.new, ""), (change.old, ", before")):
+        if row and row.message:
+            return f"{before}: {first_line(row.message)}"
+    return ""
 
 
 def _heading(name: str, file: File) -> Iterator[str]:
