@@ -53,6 +53,11 @@ def test_one_row_that_passes_clears_a_clause() -> None:
     assert [suspect.clause for suspect in suspects(cleared)] == ["SEQ-10", "ERR-1"]
 
 
+def test_a_claim_of_speed_is_no_suspect() -> None:
+    both = [row(clause, name, "NOT CLAIMED") for clause in ("SPD-3", "SEQ-10") for name in BY]
+    assert [each.clause for each in suspects(both)] == ["SEQ-10"]
+
+
 def test_a_listed_deviation_that_is_gone_clears_a_clause() -> None:
     assert suspects([row("ERR-1", "one", "FAIL"), row("ERR-1", "two", "FIXED")]) == []
 

@@ -1,7 +1,8 @@
 """Clauses that no implementation passes: either everybody is wrong, or the clause is.
 
 A clause is cleared by one row of one implementation that passes, in any mode and case. One that everybody
-leaves unclaimed is as suspect as one that everybody fails.
+leaves unclaimed is as suspect as one that everybody fails. Claims about speed are made of one machine, and are
+suspect nowhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .clauses import CHAPTERS
+from .report.standing import of_speed
 from .result import OUTCOMES, Row
 
 CLEARING = ("PASS", "FIXED")
@@ -44,6 +46,8 @@ def suspects(rows: Sequence[Row]) -> list[Suspect]:
     """The clauses that no row passes, in reading order."""
     found: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for row in rows:
+        if of_speed(row):
+            continue
         found[row.clause][row.implementation][row.outcome] += 1
     cleared = {row.clause for row in rows if row.outcome in CLEARING}
     return [Suspect(clause, found[clause]) for clause in sorted(found.keys() - cleared, key=_place)]

@@ -62,11 +62,6 @@ class Standing:
         return len(self.rows) - self.count["NOT CLAIMED"]
 
     @property
-    def share(self) -> int:
-        """Rows that pass, per cent of those claimed; 100 only where all of them do."""
-        return 100 * self.count["PASS"] // self.claimed if self.claimed else 0
-
-    @property
     def scope(self) -> str:
         return _word(self.head.get("scope"))
 
