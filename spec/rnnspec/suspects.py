@@ -1,8 +1,8 @@
 """Clauses that no implementation passes: either everybody is wrong, or the clause is.
 
 A clause is cleared by one row of one implementation that passes, in any mode and case. One that everybody
-leaves unclaimed is as suspect as one that everybody fails. Claims about speed are made of one machine, and are
-suspect nowhere.
+leaves unclaimed is as suspect as one that everybody fails. Claims about speed are made of one machine, and
+are suspect nowhere.
 """
 
 from __future__ import annotations
