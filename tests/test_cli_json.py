@@ -30,7 +30,7 @@ def text(clause: Clause) -> str:
 
 def test_list() -> None:
     found = json.loads(run("list", "--json").stdout)
-    assert [each["id"] for each in found] == [str(each) for each in catalogue.every()]
+    assert [each["id"] for each in found] == [*map(str, [*catalogue.every(), *catalogue.speed()])]
     lines = run("list").stdout.splitlines()
     assert [line.split(maxsplit=2) for line in lines] == [[e["id"], e["level"], e["norm"]] for e in found]
 
