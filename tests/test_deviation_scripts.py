@@ -9,8 +9,6 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -19,6 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import script_kit
 from rnnspec import axes, catalogue
 from rnnspec.adapters import SHIPPED
 from rnnspec.catalogue import Clause
@@ -28,6 +27,7 @@ from rnnspec.loading import Unusable
 from rnnspec.loading import load as implementation
 from rnnspec.notation import DTYPES
 from rnnspec.reproduce.listed import Listed, listed, scripts
+from script_kit import Ran
 
 SCRIPTS = list(scripts())
 ENTRIES = load().entries
@@ -96,38 +96,28 @@ def deviates(script: Listed) -> bool:
     return any(entry.applies(script.clause, network) for entry in ENTRIES for network in mine)
 
 
-Runs = dict[Listed, "Future[subprocess.CompletedProcess[str]]"]
-
-
-@pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """The scripts that are asked for, two at a time."""
-    folder = tmp_path_factory.mktemp("scripts")
-    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    asked = [s for s in dict.fromkeys(p["script"] for p in params if "script" in p) if _here(s)]
-    with ThreadPoolExecutor(2) as pool:
-        yield {script: pool.submit(run, script, folder) for script in asked}
-
-
-def _here(script: Listed) -> bool:
-    return not all(wanting(name) for name in script.implementations)
-
-
-def run(script: Listed, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(script: Listed, folder: Path) -> Ran:
     """What becomes of a script; one of what shows in some runs is run until it does."""
-    command = [sys.executable, "-W", "ignore", str(script.path)]
     sometimes = any(entry.sometimes for entry in entries_of(script))
+    once = script_kit.run if modules(script) == {"torch"} else alone
     for _ in range(SOME if sometimes else 1):
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        ran = once(script.path, folder)
         if ran.returncode:
             break
     return ran
 
 
+def alone(path: Path, folder: Path) -> Ran:
+    """In a process of its own, which imports what it needs."""
+    command = [sys.executable, "-W", "ignore", str(path)]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
 @named
-def test_shows_what_is_listed(script: Listed, runs: Runs) -> None:
+def test_shows_what_is_listed(script: Listed, tmp_path: Path) -> None:
     wanted = deviates(script)
-    ran = runs[script].result()
+    ran = run(script, tmp_path)
     if ran.returncode == UNABLE and "needs" in script.text:
         pytest.skip(ran.stdout.strip())
     assert "Traceback" not in ran.stderr, ran.stderr
