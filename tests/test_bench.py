@@ -68,14 +68,14 @@ def test_the_baseline_is_the_first_or_what_is_named(folder: Path) -> None:
 
 
 def test_what_is_not_claimed_is_one_line(folder: Path) -> None:
-    (folder / "plain.py").write_text(
+    (folder / "padding.py").write_text(
         "from torch import nn\nclass LSTM(nn.LSTM):\n    def forward(self, x, hx=None):\n"
         "        if hasattr(x, 'batch_sizes'): raise NotImplementedError('no packed input')\n"
         "        return super().forward(x, hx)\n"
     )
-    ran = bench("plain:LSTM", *SMALL)
+    ran = bench("padding:LSTM", *SMALL)
     packed = ", ".join(f"packed {fill}{grad}" for grad in ("", " + grad") for fill in ("0.25", "0.5", "1"))
-    assert f"  plain:LSTM  no time for {packed}: no packed input\n" in ran.stdout
+    assert f"  padding:LSTM  no time for {packed}: no packed input\n" in ran.stdout
     assert len(ran.stdout.splitlines()) == 3 + 8 + len(APART) + 1
 
 
@@ -136,8 +136,9 @@ BENCHMARKS = ("--pyargs", "rnnspec.benchmarks", "-q", "-p", "no:cacheprovider")
 
 
 @pytest.fixture
-def inside(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A folder that one is in, with a class in it, to run pytest."""
+def inside(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder that one is in, with a class in it, to run pytest, which has no workers there."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makepyfile(benched=DOUBLED)
     pytester.syspathinsert()
     return pytester
