@@ -155,7 +155,17 @@ def usable(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).add(1).cpu()
     except Exception as error:
-        raise Unusable(
-            f"{name!r} cannot be used here; write cpu, or an accelerator such as cuda:0"
-        ) from error
+        first = str(error).partition("\n")[0]
+        raise Unusable(f"{name!r} cannot be used here ({first}); write one of {devices()}") from error
     return device
+
+
+def devices() -> list[str]:
+    """The CPU, and the accelerator that torch reports."""
+    found = ["cpu"]
+    accelerator = getattr(torch, "accelerator", None)
+    if accelerator is not None and accelerator.is_available():
+        found.append(accelerator.current_accelerator().type)
+    elif accelerator is None and torch.cuda.is_available():
+        found.append("cuda")
+    return found

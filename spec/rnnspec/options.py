@@ -115,7 +115,7 @@ def devices(config: pytest.Config) -> list[torch.device]:
     Raises:
         pytest.UsageError: torch cannot use one here.
     """
-    return [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or _devices())]
+    return [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or loading.devices())]
 
 
 def dtypes(config: pytest.Config) -> list[torch.dtype]:
@@ -174,27 +174,11 @@ def deviations(config: pytest.Config) -> Deviations:
         raise pytest.UsageError(f"--rnn-deviations: {error}") from error
 
 
-def _devices() -> list[str]:
-    """The CPU, and the accelerator that torch reports."""
-    found = ["cpu"]
-    accelerator = getattr(torch, "accelerator", None)
-    if accelerator is not None and accelerator.is_available():
-        found.append(accelerator.current_accelerator().type)
-    elif accelerator is None and torch.cuda.is_available():
-        found.append("cuda")
-    return found
-
-
 def _device(name: str) -> torch.device:
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise pytest.UsageError(
-            f"--rnn-device: {name!r} cannot be used here ({first}); write one of {_devices()}"
-        ) from error
-    return device
+        return loading.usable(name)
+    except Unusable as error:
+        raise pytest.UsageError(f"--rnn-device: {error}") from error
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .. import axes, catalogue
+from .. import axes, catalogue, loading
 from ..case import Case
 from ..catalogue import Clause
 from ..isolation.deaths import cause
@@ -71,10 +71,9 @@ def asked(clause: str, case: str | None, rnn: str, dtype: str | None, device: st
     if dtype is not None and dtype not in DTYPES:
         raise Unusable(f"--dtype: {dtype!r} is not one of {', '.join(DTYPES)}")
     try:
-        torch.empty(1, device=torch.device(device))
-    except Exception as error:
-        first = " ".join(str(error).split("\n")[:1])
-        raise Unusable(f"--device: {device!r} cannot be used here ({first})") from error
+        loading.usable(device)
+    except loading.Unusable as error:
+        raise Unusable(f"--device: {error}") from error
     every = {str(each): each for each in catalogue.every()}
     if clause.upper() not in every:
         raise Unusable(f"there is no clause {clause}; {_near(clause.upper(), every)}")
