@@ -143,8 +143,7 @@ class Event:
 def test_an_accelerator_is_timed_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was queued before is not counted, and what is queued is waited for."""
     device = Device()
-    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
-    monkeypatch.setattr(torch.cuda, "synchronize", device.synchronize)
+    monkeypatch.setattr(torch, "cuda", device)
     device.submit(1000.0)
     took = timing.block(Timed(lambda: device.submit(3.0)), 5, torch.device("cuda"))
     assert took == pytest.approx(0.015)
@@ -154,12 +153,13 @@ def test_an_accelerator_is_timed_by_its_own_clock(monkeypatch: pytest.MonkeyPatc
 def test_where_it_has_none_the_host_waits_for_it(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     queue: list[float] = []
 
-    def synchronize(_: object) -> None:
-        clock.now += sum(queue)
-        queue.clear()
+    class Module:
+        @staticmethod
+        def synchronize() -> None:
+            clock.now += sum(queue)
+            queue.clear()
 
-    monkeypatch.setattr(torch, "get_device_module", lambda _: object())
-    monkeypatch.setattr(torch.accelerator, "synchronize", synchronize)
+    monkeypatch.setattr(torch, "mps", Module)
     queue.append(7.0)
     took = timing.block(Timed(lambda: queue.append(2.0)), 3, torch.device("mps"))
     assert took == pytest.approx(6.0)

@@ -71,8 +71,8 @@ def _watch(device: torch.device) -> Callable[[], float]:
 
 def _events(device: torch.device) -> Callable[[], float] | None:
     """The device's own clock, where it has one."""
-    kind = getattr(torch.get_device_module(device), "Event", None) if device.type != "cpu" else None
-    if kind is None:
+    kind = getattr(getattr(torch, device.type), "Event", None)
+    if device.type == "cpu" or kind is None:
         return None
     start, end = (kind(enable_timing=True) for _ in range(2))
     start.record()
@@ -80,17 +80,17 @@ def _events(device: torch.device) -> Callable[[], float] | None:
     def seconds() -> float:
         end.record()
         end.synchronize()
-        return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]  # of milliseconds
+        milliseconds: float = start.elapsed_time(end)
+        return milliseconds / 1000
 
     return seconds
 
 
 def settle(device: torch.device) -> None:
     """Waits until an accelerator has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type != "cpu" and hasattr(torch, "accelerator"):
-        torch.accelerator.synchronize(device)
+    if device.type != "cpu":
+        numbered = [] if device.index is None else [device.index]
+        getattr(torch, device.type).synchronize(*numbered)
 
 
 def _size(timed: Timed, device: torch.device) -> tuple[int, float]:

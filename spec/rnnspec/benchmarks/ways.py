@@ -66,8 +66,8 @@ class Whole(Way):
         return [(x, _packed(state))]
 
     def joined(self, pieces: Sequence[Any]) -> Tensor:
-        (piece,) = pieces
-        return piece  # type: ignore[no-any-return]
+        only: Tensor = pieces[0]
+        return only
 
 
 class Letters(Way):
@@ -120,8 +120,8 @@ class BatchFirst(Whole):
         return [(x.transpose(0, 1).contiguous(), _packed(state))]
 
     def joined(self, pieces: Sequence[Any]) -> Tensor:
-        (piece,) = pieces
-        return piece.transpose(0, 1)  # type: ignore[no-any-return]
+        only: Tensor = pieces[0]
+        return only.transpose(0, 1)
 
 
 class Packed(Way):
@@ -144,8 +144,7 @@ class Packed(Way):
         return [(packed(x, self.sizes(case)), _packed(state))]
 
     def joined(self, pieces: Sequence[Any]) -> Tensor:
-        (piece,) = pieces
-        return pad_packed_sequence(piece)[0]
+        return pad_packed_sequence(pieces[0])[0]
 
 
 FILLS = (0.25, 0.5, 1.0)
