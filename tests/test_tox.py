@@ -6,7 +6,6 @@ import subprocess
 import sys
 from configparser import ConfigParser
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,6 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["proje
 
 NUMPY = {"2.0.1", "2.1.2", "2.2.2"}
 """Releases that were built for the first NumPy."""
-
-pytestmark = pytest.mark.skipif(
-    find_spec("tox") is None, reason="tox is not installed: pip install -e '.[test]'"
-)
 
 
 def tox(*arguments: str) -> str:

@@ -97,7 +97,7 @@ def fetched(node: Any, path: Path) -> bytes:
     try:
         channel.send(str(path))
         found: bytes = channel.receive(PATIENCE)
-    except Exception:
+    except Exception:  # it is gone meanwhile, or takes too long
         return b""
     finally:
         gateway.exit()

@@ -30,7 +30,7 @@ from .ways import Way
 ROOM = 32
 """How many times what the plain evaluation is off by anybody may be off."""
 
-SMALL: Mapping[str, Any] = {"T": 4, "B": 3, "I": 4, "H": 7}
+TINY: Mapping[str, Any] = {"T": 4, "B": 3, "I": 4, "H": 7}
 
 
 class Outcome(NamedTuple):
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 def checked(network: Network, way: Way, grad: bool = False) -> None:
     """The way gives what the equations give; raises `Failed` where it does not."""
     case = network.case.but(batch_first=False)
-    small = network.but(**SMALL)
+    small = network.but(**TINY)
     own = small.case.but(batch_first=False)
     sizes = way.sizes(own)
     wanted, within = propagated(own) if min(sizes) == own.T else alone(own, sizes)

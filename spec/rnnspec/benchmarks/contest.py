@@ -10,6 +10,7 @@ import torch
 from ..bound import threads
 from ..check import Failed, NotClaimed
 from ..implementation import Implementation
+from ..report.standing import first_line
 from . import roofline
 from .checking import checked
 from .figures import APART, Entry, Measured
@@ -53,7 +54,7 @@ def refusals(
     every = [*entries(implementations, contest)]
     with threads(threaded):
         _, refused = _tried(every, device)
-    return [_refused(entry, refused.get(entry, Refused("")), device, threaded) for entry in every]
+    return [_refused(entry, refused.get(entry, Refusal("")), device, threaded) for entry in every]
 
 
 def _divided(numbers: Sequence[float], by: Sequence[float]) -> list[float]:
@@ -70,21 +71,21 @@ def entries(implementations: Sequence[Implementation], contest: Contest) -> Iter
             yield from (Entry(implementation, fitted, way) for way in APART)
 
 
-class Refused(NamedTuple):
+class Refusal(NamedTuple):
     """Why an entry gets no time."""
 
     why: str
     wrong: bool = False
 
 
-def _refused(entry: Entry, refused: Refused, device: torch.device, threaded: int) -> Measured:
+def _refused(entry: Entry, refused: Refusal, device: torch.device, threaded: int) -> Measured:
     return Measured(entry, str(device), threaded, refused=refused.why, wrong=refused.wrong)
 
 
-def _tried(every: Sequence[Entry], device: torch.device) -> tuple[Times, dict[Entry, Refused]]:
+def _tried(every: Sequence[Entry], device: torch.device) -> tuple[Times, dict[Entry, Refusal]]:
     """The times of the first building and call, and who is refused why: the wrong in all that they do."""
     starts: Times = {}
-    refused: dict[Entry, Refused] = {}
+    refused: dict[Entry, Refusal] = {}
     for entry in every:
         if entry in refused or entry.way in APART:
             continue
@@ -92,11 +93,13 @@ def _tried(every: Sequence[Entry], device: torch.device) -> tuple[Times, dict[En
             _try(entry, device, starts)
         except (NotClaimed, NotImplementedError) as error:
             mine = [e for e in every if entry in (e, _base(e)) and e not in starts]
-            refused |= dict.fromkeys(mine, Refused(_first_line(error)))
+            refused |= dict.fromkeys(mine, Refusal(first_line(str(error))))
         except Exception as error:  # whatever it does, the others get their times
             said = "" if isinstance(error, Failed) else f"raised {type(error).__name__}: "
             mine = [e for e in every if e.implementation is entry.implementation]
-            refused |= dict.fromkeys(mine, Refused(f"{entry.way}: {said}{_first_line(error)}", wrong=True))
+            refused |= dict.fromkeys(
+                mine, Refusal(f"{entry.way}: {said}{first_line(str(error))}", wrong=True)
+            )
     return starts, refused
 
 
@@ -115,7 +118,3 @@ def _apart(entry: Entry) -> Entry:
 def _base(entry: Entry) -> Entry:
     """That to which its ratio is."""
     return entry._replace(way=WHOLE)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...benchmarks.claims import NOTE, span
+from ...benchmarks.figures import APART
 from ...benchmarks.timing import Quartiles
 from .plot import short
 
@@ -113,9 +114,6 @@ class Line:
         if self.timing.apart:
             return f"the first: {span(self.timing['first'])}"
         return "" if self.timing["steady"] else NOTE
-
-
-APART = ("construction", "first call")
 
 
 @dataclass(frozen=True)
