@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
+from rnnspec import benching
 from rnnspec.benchmarks import GRIDS, Contest, measured, race, refusals
 from rnnspec.benchmarks.checking import checked
 from rnnspec.benchmarks.figures import Entry
@@ -186,6 +187,7 @@ def test_large_inputs_take_turns() -> None:
 
 
 def test_the_grids() -> None:
+    assert tuple(GRIDS) == benching.GRIDS
     for name, grid in GRIDS.items():
         contests = [contest for mode in ("RNN", "GRU", "LSTM") for contest in grid(mode, torch.float64)]
         cases = [case for contest in contests for case in contest.cases]

@@ -16,8 +16,7 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check", "rnnspec.isolation.plugin")
 
-from . import axes, bound, options, scopes, sharding  # noqa: E402
-from .benchmarks import plugin as benchmarks  # noqa: E402
+from . import axes, benching, bound, options, scopes, sharding  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .handshake.noticed import noticed  # noqa: E402
@@ -36,7 +35,7 @@ from .trial import trying  # noqa: E402
 __all__ = ["recorded"]
 
 pytest_plugins = (
-    "rnnspec.benchmarks.plugin",
+    "rnnspec.benching",
     "rnnspec.exploring",
     "rnnspec.isolation.plugin",
     "rnnspec.sharding",
@@ -69,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     scope = options.scope(config)
     refuse_update(config, options.names(config), [str(device) for device in devices], scope)
     asked = any(config.getoption(name) for name in ("rnn", "rnn_results", "rnn_profile"))
-    asked = asked and not benchmarks.only(config)
+    asked = asked and not benching.only(config)
     pairs = [(s, d) for s in subjects for d in devices]
     run = Run(
         pairs,

@@ -23,6 +23,8 @@ def lines(found: Sequence[Measured], baseline: str) -> Iterator[str]:
             own = [each for each in group if each.implementation == name]
             yield from (_line(m, wide, None if alone else times.get(m.entry[1:])) for m in own if m.seconds)
             yield from (f"  {name:{wide}}  no time for {which}: {why}" for why, which in _refusals(own))
+            if any(m.wrong for m in own):
+                yield f"  {name:{wide}}  rnnspec verify {name} says where, by how much and how to show it"
 
 
 def _refusals(own: Sequence[Measured]) -> Iterator[tuple[str, str]]:

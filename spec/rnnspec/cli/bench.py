@@ -100,7 +100,8 @@ def bench(
         return
     from ..benchmarks.table import lines
 
-    say([f"{dtype} on {device}, {threads} thread{'s' if threads > 1 else ''}, torch {torch.__version__}"])
+    many = f"{threads} thread{'s' if threads > 1 else ''}"
+    say([f"{dtype} on {device}, {many}, torch {torch.__version__}; forward is under no_grad"])
     say(lines(found, baseline or names[0]))
 
 

@@ -1,4 +1,7 @@
-"""Benchmarks are no specification: pytest finds them only where this folder is named."""
+"""pytest: benchmarks are no specification, and are found only where their folder is named.
+
+None of them is imported before.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from .grid import GRIDS
+HERE = Path(__file__).parent / "benchmarks"
 
-HERE = Path(__file__).parent
+GRIDS = ("quick", "full")
+"""The names of `benchmarks.GRIDS`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("rnnspec").addoption(
         "--rnn-grid",
         default="quick",
-        choices=list(GRIDS),
+        choices=GRIDS,
         help="which networks are measured by --pyargs rnnspec.benchmarks; default: quick",
     )
 
