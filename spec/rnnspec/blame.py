@@ -13,10 +13,15 @@ import pytest
 
 from .check import Failed, NotClaimed
 from .deviations import Entry, settled
+from .hardware import exhausted, lacking
 from .implementation import Network
 from .isolation.limits import Ended, Escaped, overtime
+from .notation import dtype_name
 from .reproduce import script
 from .trial import Trial
+
+MEMORY = "out of memory"
+"""Begins the message of an ERROR for which the machine was too small."""
 
 KIT = Path(__file__).parent
 OURS = (
@@ -61,6 +66,10 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
         return _stopped("TIMEOUT", over, error)
     if isinstance(error, Ended):
         return _stopped("CRASH", str(error), error)
+    if asked := exhausted(error):
+        return _without_memory(asked, error, network)
+    if said := lacking(error, network.device):
+        return Verdict("NOT CLAIMED", f"{network.device} lacks a dtype of the clause: {said}")
     if isinstance(error, Failed):
         message = str(error)
     elif _is_the_implementations(raised.tb):
@@ -74,6 +83,13 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
 
 def _stopped(outcome: str, message: str, error: BaseException) -> Verdict:
     return Verdict(outcome, f"{message}\n{_last_lines(error)}")
+
+
+def _without_memory(asked: str, error: BaseException, network: Network) -> Verdict:
+    case, said = network.case, error.__cause__ or error
+    where = f"{case} ({dtype_name(case.dtype)}) on {network.device}"
+    message = f"{MEMORY}: {where}, {asked}\n  said     {type(said).__name__}: {said}"
+    return Verdict("ERROR", message, partial(_whole, error))
 
 
 def _is_the_implementations(tb: TracebackType | None) -> bool:

@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import hardware
 from .case import Case
 from .check import Failed, NotClaimed, describe
 from .factors import EXACTLY, Factors
 from .keeping import Changes, kept
 from .lacking import lacking
-from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, is_cell
+from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, dtype_name, is_cell
 from .reference import Result
 from .trial import Call, current
 
@@ -216,6 +217,11 @@ class Network:
             if not self.claims(name):
                 why = self.implementation.unclaimed(self.case.mode).get(name, "")
                 raise NotClaimed(f"{name} ({CLAIMS[name]}) is not claimed: {why}", claim=name)
+        dtype = self.case.dtype
+        if said := hardware.refusals(self.device).get(dtype):
+            raise NotClaimed(
+                f"{self.device} has no {dtype_name(dtype)}: {said}", claim=hardware.CLAIM.get(dtype, "half")
+            )
 
     def but(self, weights: Mapping[str, Tensor] | None = None, **changes: Any) -> Network:
         """Another network: the case changed, or some weights replaced.
@@ -295,7 +301,12 @@ class Network:
     def _here(self, value: Any) -> Any:
         if isinstance(value, list) or type(value) is tuple:
             return type(value)(self._here(part) for part in value)
-        return value.to(self.device) if hasattr(value, "to") else value
+        try:
+            return value.to(self.device) if hasattr(value, "to") else value
+        except Exception as error:
+            if said := hardware.lacking(error, self.device):
+                raise NotClaimed(f"{self.device} lacks a dtype of the clause: {said}") from error
+            raise
 
     def __call__(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> Result:
         """x (T, B, I), states (L·D, B, ·) as a tuple or None -> the result, time first, detached.
@@ -370,5 +381,9 @@ class Network:
             if getattr(self.implementation, "is_torch", False):
                 raise
             raise NotClaimed(f"refused with NotImplementedError: {error}", refused=True) from error
+        except (MemoryError, RuntimeError) as error:
+            if asked := hardware.exhausted(error):
+                raise hardware.OutOfMemory(asked) from error
+            raise
         finally:
             current().spent[what] += time.perf_counter() - start

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ..blame import KIT
+from ..blame import KIT, MEMORY
 from ..implementation import Network
 from ..items import network_of, profiles
 from ..reporting import begun
@@ -173,7 +173,7 @@ def see_to_harm(item: pytest.Item, note: dict[str, Any]) -> None:
     elif why:
         since = f"{row['device']} no longer works since {row['clause']} on {row['case']}: {why}"
         item.config.stash.setdefault(LOST, {})[row["device"]] = since
-    elif worker and marked(item) and row["outcome"] == "ERROR":
+    elif worker and marked(item) and row["outcome"] == "ERROR" and not what.startswith(MEMORY):
         worker.gives_up(f"{HARMED}: {what}")
 
 
