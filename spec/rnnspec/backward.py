@@ -69,7 +69,8 @@ class Total:
 
     def radius(self, unit: Rounding) -> Tensor:
         """The most that rounding may have moved each element."""
-        return self.reach + unit.accumulated(self.terms, self.mass) + unit.stored(self.mass, self.pieces)
+        lost = unit.accumulated(self.terms, self.mass) + unit.stored(self.mass, self.pieces)
+        return self.reach + lost + unit.factors.relative * self.mass
 
 
 def _over(part: Tensor) -> Tensor:

@@ -46,5 +46,10 @@ class Factors:
         off_x, off_W = self.inputs.off(x), self.weights.off(W)
         return off_x @ (W + off_W) + x @ off_W
 
+    @property
+    def relative(self) -> float:
+        """By which share of itself a product of two numbers may be off, where both are off by a share."""
+        return (1 + self.inputs.relative) * (1 + self.weights.relative) - 1
+
 
 EXACTLY = Factors()

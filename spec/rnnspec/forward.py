@@ -112,7 +112,7 @@ def predicted(case: Case, along: Case, weights: bool = False) -> tuple[Result, R
     """The derivative of a case's result with respect to input and states along the numbers of another
     case, or with respect to the weights along its weights; and the bound of every element.
     """
-    unit, noise = Rounding.of(case.dtype), Noise()
+    unit, noise = Rounding.of(case.dtype, case.factors), Noise()
 
     def pair(value: Tensor, tangent: Tensor) -> tuple[Tensor, Tensor]:
         return value.double(), tangent.double()

@@ -117,7 +117,7 @@ def _gathered(
     loss: Result,
     rows: Mapping[int, Sequence[int]],
 ) -> Wanted:
-    tape = Tape(Rounding.of(case.dtype), Noise())
+    tape = Tape(Rounding.of(case.dtype, case.factors), Noise())
     named = {name: Weight(name, value.detach().cpu().double()) for name, value in weights.items()}
     given = dict(zip(("input", "h_0", "c_0"), (x, *state), strict=False))
     both = [

@@ -22,6 +22,7 @@ from .check import Failed, NotClaimed, describe
 from .factors import EXACTLY, Factors
 from .keeping import Changes, kept
 from .lacking import lacking
+from .maths import DEFAULT, Maths, Place
 from .notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL, dtype_name, is_cell
 from .reference import Result
 from .trial import Call, current
@@ -198,10 +199,17 @@ class Network:
     case: Case
     device: torch.device
     given: Mapping[str, Tensor] | None = None
+    maths: Maths = DEFAULT
 
     def __post_init__(self) -> None:
-        case = self.case.but(factors=self.implementation.factors(self.case))
+        own = self.implementation.factors(self.case)
+        case = self.case.but(factors=self.maths.factors(self.case, own))
         object.__setattr__(self, "case", case)
+
+    @property
+    def place(self) -> Place:
+        """The device, and the math mode."""
+        return Place(self.device, self.maths)
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
@@ -232,7 +240,7 @@ class Network:
         if weights is not None or self.given is not None:
             every = dict(self.weights) | dict(weights or {})
             given = {draw.name: every[draw.name] for draw in case.parameters()}
-        network = Network(self.implementation, case, self.device, given)
+        network = Network(self.implementation, case, self.device, given, self.maths)
         network.needs()
         return network
 

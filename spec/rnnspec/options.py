@@ -9,6 +9,7 @@ from . import loading
 from .deviations import Deviations, Refused, load
 from .implementation import Amended, Implementation
 from .loading import Unusable
+from .maths import STATEMENTS, Maths, Place
 from .notation import CLAIMS, DTYPES, OPTIONAL
 from .profiles import PROFILES, Profile
 from .scopes import SCOPES, Scope
@@ -45,6 +46,12 @@ def add(parser: pytest.Parser) -> None:
         action="append",
         metavar="DEVICE",
         help="where to run; default: cpu and the accelerator that torch reports; repeatable",
+    )
+    group.addoption(
+        "--rnn-math",
+        action="append",
+        metavar="MODE",
+        help=f"torch's math mode, or several of {', '.join(STATEMENTS)}, with + between them; repeatable",
     )
     group.addoption(
         "--rnn-dtype",
@@ -116,6 +123,19 @@ def devices(config: pytest.Config) -> list[torch.device]:
         pytest.UsageError: torch cannot use one here.
     """
     return [_device(name) for name in dict.fromkeys(config.getoption("rnn_device") or loading.devices())]
+
+
+def places(config: pytest.Config) -> list[Place]:
+    """The devices, in each of the math modes that are asked for.
+
+    Raises:
+        pytest.UsageError: torch cannot use a device here, or a mode is none.
+    """
+    try:
+        modes = [Maths.named(name) for name in config.getoption("rnn_math") or ["default"]]
+    except ValueError as error:
+        raise pytest.UsageError(f"--rnn-math: {error}") from error
+    return [Place(device, mode) for device in devices(config) for mode in dict.fromkeys(modes)]
 
 
 def dtypes(config: pytest.Config) -> list[torch.dtype]:

@@ -16,9 +16,10 @@ with warnings.catch_warnings():
 
 pytest.register_assert_rewrite("rnnspec.clauses", "rnnspec.check", "rnnspec.isolation.plugin")
 
-from . import axes, benching, bound, options, scopes, sharding  # noqa: E402
+from . import axes, benching, bound, kernels, options, scopes, sharding  # noqa: E402
 from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
+from .check import NotClaimed  # noqa: E402
 from .handshake.noticed import noticed  # noqa: E402
 from .implementation import Implementation, Network  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
@@ -50,6 +51,9 @@ MARKERS = (
 )
 
 TRIAL = pytest.StashKey[Any]()
+KERNELS = pytest.StashKey[kernels.Ran]()
+KNOWN = pytest.StashKey[dict[tuple[Any, ...], kernels.Ran]]()
+"""What the calls of networks were seen to run: of a row, and of all so far."""
 AROUND = pytest.StashKey[patches.Patches]()
 """What stands in torch, and is not torch's own, before the first row."""
 
@@ -64,12 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
     here = str(config.invocation_params.dir)
     if here not in sys.path:
         sys.path.insert(0, here)
-    subjects, devices = options.implementations(config), options.devices(config)
+    subjects, places = options.implementations(config), options.places(config)
     scope = options.scope(config)
-    refuse_update(config, options.names(config), [str(device) for device in devices], scope)
+    refuse_update(config, options.names(config), [str(place) for place in places], scope)
     asked = any(config.getoption(name) for name in ("rnn", "rnn_results", "rnn_profile"))
     asked = asked and not benching.only(config)
-    pairs = [(s, d) for s in subjects for d in devices]
+    pairs = [(subject, place) for subject in subjects for place in places]
     run = Run(
         pairs,
         options.dtypes(config),
@@ -88,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     run = config.stash[RUN]
-    names = ", ".join(f"{subject.name} on {device}" for subject, device in run.subjects)
+    names = ", ".join(f"{subject.name} on {place}" for subject, place in run.subjects)
     dtypes = ", ".join(dtype_name(dtype) for dtype in run.dtypes)
     said = f"rnnspec: {names}; {dtypes}; torch {torch.__version__}; scope {run.scope}"
     said += f"; shard {run.shard}" if run.shard else ""
@@ -106,15 +110,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found += axes.named(entries, run.further)
     found = found if run.scope.has(marker.kwargs["id"]) else []
     networks = [
-        Network(subject, case, device)
-        for subject, device in run.subjects
+        Network(subject, case, place.device, maths=place.maths)
+        for subject, place in run.subjects
         for case in run.scope.cases(
             marker.kwargs["id"], _asked(subject, found, metafunc.definition, run), fixed
         )
     ]
     if only_marked(metafunc.config) and not metafunc.definition.get_closest_marker("isolated"):
         networks = [n for n in networks if n.implementation.may_die(n.case)]
-    ids = [f"{n.implementation.name}-{n.device}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
+    ids = [f"{n.implementation.name}-{n.place}-{dtype_name(n.case.dtype)}-{n.case}" for n in networks]
     metafunc.parametrize("rnn", networks, ids=ids, indirect=True)
 
 
@@ -165,6 +169,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[AROUND] = patches.changed()
+    session.config.stash[KNOWN] = {}
     run = session.config.stash[RUN]
     run.expected = sum(1 for item in session.items if network_of(item)) + left_out(session.config)
     run.whole = run.expected == run.all and run.shard is None
@@ -203,6 +208,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     around = pyfuncitem.config.stash[AROUND]
     with kept(network.implementation.changes.patches, around), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        ran = pyfuncitem.stash[KERNELS] = kernels.seen(network, around, pyfuncitem.config.stash[KNOWN])
+        if why := network.maths.missed(network.device, network.case.dtype, ran):
+            raise NotClaimed(why)
+        network.maths.say()
         return (yield)
 
 
@@ -228,7 +237,8 @@ def pytest_runtest_makereport(
     }
     note["spent"] = dict(trial.spent)
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
-    see_to_harm(item, note)
+    note["kernels"] = item.stash.get(KERNELS, None) or ()
+    see_to_harm(item, network, note)
     note |= noticed(item, network, verdict.outcome, call.excinfo.value if call.excinfo else None)
     concluded(report, note, verdict.traceback, verdict.script)
     return shortened(item, report)

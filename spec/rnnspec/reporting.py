@@ -23,7 +23,7 @@ def begun(item: pytest.Item, network: Network) -> dict[str, Any]:
         "case": str(network.case),
         "mode": network.case.mode,
         "implementation": network.implementation.name,
-        "device": str(network.device),
+        "device": str(network.place),
         "dtype": dtype_name(network.case.dtype),
         "outcome": "CRASH",
         "headroom": None,

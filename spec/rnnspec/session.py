@@ -14,6 +14,7 @@ import torch
 from . import result
 from .deviations import Deviations, load
 from .implementation import Implementation
+from .maths import Place
 from .notation import dtype_name
 from .profiles import Profile, verdict
 from .report import terminal
@@ -42,6 +43,7 @@ class Note(NamedTuple):
     profiles: list[str]
     spent: Mapping[str, float]
     handshake: Handshake | None = None
+    kernels: tuple[str, ...] = ()
 
 
 class Union(NamedTuple):
@@ -61,7 +63,7 @@ class Run:
     workers on other machines.
     """
 
-    subjects: list[tuple[Implementation, torch.device]]
+    subjects: list[tuple[Implementation, Place]]
     dtypes: list[torch.dtype]
     scope: Scope
     asked: bool
@@ -84,6 +86,16 @@ class Run:
     @property
     def handshakes(self) -> list[Handshake]:
         return [note.handshake for note in self.notes.values() if note.handshake]
+
+    @property
+    def kernels(self) -> list[dict[str, Any]]:
+        """Of each implementation, place, mode and dtype: what its calls were seen to run."""
+        names = ("implementation", "device", "mode", "dtype")
+        seen: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for note in self.notes.values():
+            if note.kernels:
+                seen[tuple(getattr(note.row, name) for name in names)].update(note.kernels)
+        return [{**dict(zip(names, key, strict=True)), "ran": sorted(seen[key])} for key in sorted(seen)]
 
     @property
     def spent(self) -> dict[str, float]:
@@ -111,13 +123,13 @@ class Run:
 
     def verdicts(self) -> Iterator[tuple[bool | None, str]]:
         """Of each implementation on each device, and each profile: whether it conforms, in a sentence."""
-        for subject, device in self.subjects:
+        for subject, place in self.subjects:
             for name in self.profiles:
                 counted = [note.row for note in self.notes.values() if name in note.profiles]
-                mine = (subject.name, str(device))
+                mine = (subject.name, str(place))
                 rows = [row for row in counted if (row.implementation, row.device) == mine]
                 conforms, said = verdict(name, self.scope, rows, self.whole and self.complete)
-                yield conforms, f"{subject.name} on {device} {said}"
+                yield conforms, f"{subject.name} on {place} {said}"
 
 
 RUN = pytest.StashKey[Run]()
@@ -155,7 +167,9 @@ class Recorder:
         if note:
             row = result.Row(**note["row"])
             found = Handshake(row, **note["handshake"]) if "handshake" in note else None
-            self.run.notes[report.nodeid] = Note(row, note["norm"], note["profiles"], note["spent"], found)
+            self.run.notes[report.nodeid] = Note(
+                row, note["norm"], note["profiles"], note["spent"], found, tuple(note.get("kernels", ()))
+            )
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -191,7 +205,7 @@ class Recorder:
                 for subject in subjects.values()
             ],
             seconds={what: round(value, 3) for what, value in run.spent.items()},
-            devices=list(dict.fromkeys(str(device) for _, device in run.subjects)),
+            devices=list(dict.fromkeys(str(place) for _, place in run.subjects)),
             dtypes=[dtype_name(dtype) for dtype in run.dtypes],
             scope=run.scope.name,
             whole=run.whole,
@@ -203,6 +217,7 @@ class Recorder:
                 | {"said": found.said}
                 for found in run.handshakes
             ],
+            kernels=run.kernels,
             arguments=[str(argument) for argument in self.config.invocation_params.args],
             **self._part(),
         )

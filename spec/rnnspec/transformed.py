@@ -38,7 +38,7 @@ class Transformed:
 
 def network(rnn: Network, make: Callable[[Any], Callable[..., Any]]) -> Network:
     """The network that calls what `make` makes of the module."""
-    other = Network(rnn.implementation, rnn.case, rnn.device, rnn.given)
+    other = Network(rnn.implementation, rnn.case, rnn.device, rnn.given, rnn.maths)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a tool is deprecated, or experimental, is no result
         vars(other)["module"] = Transformed(make(rnn.module), rnn.module)

@@ -62,10 +62,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _contested(run: Run, grid: str, dtypes: list[str] | None) -> Iterator[Contested]:
     """float32, unless dtypes are asked for."""
-    for device in dict.fromkeys(device for _, device in run.subjects):
+    for device in dict.fromkeys(place.device for _, place in run.subjects):
         for dtype in run.dtypes if dtypes else [torch.float32]:
             for mode in LAYERS:
-                subjects = tuple(s for s, d in run.subjects if d == device and mode in s.modes)
+                subjects = tuple(
+                    dict.fromkeys(s for s, p in run.subjects if p.device == device and mode in s.modes)
+                )
                 for contest in GRIDS[grid](mode, dtype):
                     for entry in entries(subjects, contest):
                         yield Contested(entry, contest, subjects, device)

@@ -77,7 +77,7 @@ class Entry:
             )
             and _like(self.mode, network.case.mode)
             and _like(self.dtype, dtype_name(network.case.dtype))
-            and _like(self.device, network.device.type, str(network.device))
+            and _like(self.device, network.device.type, str(network.device), str(network.place))
             and _like(self.case, *names(network.case))
             and self._installed
         )

@@ -36,7 +36,7 @@ def noticed(
 
 def _key(network: Network) -> tuple[str, ...]:
     case = network.case
-    return network.implementation.name, case.mode, str(network.device), str(case.dtype)
+    return network.implementation.name, case.mode, str(network.place), str(case.dtype)
 
 
 def _is_first(item: pytest.Item, network: Network) -> bool:

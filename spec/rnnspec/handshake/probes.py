@@ -105,7 +105,7 @@ def answer(network: Network, kind: str, case: Case, interrupted: Callable[[], bo
     try:
         with contained(interrupted), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            asked = Network(network.implementation, case, network.device)
+            asked = Network(network.implementation, case, network.device, maths=network.maths)
             got = asked(case.input, case.state)
         return Answer(kind, asked.case, _kept(got))
     except NotClaimed:

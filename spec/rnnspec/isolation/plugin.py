@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from ..blame import KIT, MEMORY
 from ..implementation import Network
@@ -159,7 +158,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         return (yield)
 
 
-def see_to_harm(item: pytest.Item, note: dict[str, Any]) -> None:
+def see_to_harm(item: pytest.Item, network: Network, note: dict[str, Any]) -> None:
     """A device that no longer works ends its worker, or else all its further rows.
 
     So does what breaks the kit in a clause that may write where it must not: no more can be said.
@@ -167,12 +166,13 @@ def see_to_harm(item: pytest.Item, note: dict[str, Any]) -> None:
     row, worker = note["row"], item.config.pluginmanager.getplugin("rnnspec.worker")
     what = row["message"].partition("\n")[0]
     failed = row["outcome"] in {*BAD, "KNOWN"}
-    why = limits.fault(torch.device(row["device"])) if failed else ""
+    device = network.device
+    why = limits.fault(device) if failed else ""
     if why and worker:
-        worker.gives_up(f"{row['device']} no longer works: {why}; {what}")
+        worker.gives_up(f"{device} no longer works: {why}; {what}")
     elif why:
-        since = f"{row['device']} no longer works since {row['clause']} on {row['case']}: {why}"
-        item.config.stash.setdefault(LOST, {})[row["device"]] = since
+        since = f"{device} no longer works since {row['clause']} on {row['case']}: {why}"
+        item.config.stash.setdefault(LOST, {})[str(device)] = since
     elif worker and marked(item) and row["outcome"] == "ERROR" and not what.startswith(MEMORY):
         worker.gives_up(f"{HARMED}: {what}")
 

@@ -1,0 +1,204 @@
+"""Math modes: they are in force in a row, part of it, in its bounds, and not claimed without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mutants import precision
+from rnnspec import gradients, result
+from rnnspec.affine import Rounding
+from rnnspec.bound import propagated
+from rnnspec.case import Case
+from rnnspec.check import Failed, agrees
+from rnnspec.factors import EXACTLY
+from rnnspec.gradients import expected, weighing
+from rnnspec.implementation import Implementation, Network, Run
+from rnnspec.maths import Maths
+from rnnspec.notation import BASIC
+from rnnspec.result import Row
+
+CLAUSES = '''
+import pytest
+from rnnspec.axes import cases, each
+from rnnspec.bound import propagated
+from rnnspec.check import agrees
+
+@pytest.mark.clause(id="LSTM-1", level="MUST", source="the equations")
+@cases(each({"mode": "LSTM"}, {"mode": "GRU"}, {"mode": "LSTM", "P": 3}))
+def test_step(rnn, case):
+    """A step is the equations'."""
+    agrees(rnn(case.input, case.state), *propagated(case))
+'''
+
+MINE = """
+import torch
+from torch import nn
+
+class Stubborn(nn.LSTM):
+    def forward(self, x, hx=None):
+        torch.backends.mkldnn.enabled = True
+        return super().forward(x, hx)
+
+class OffOnly(nn.LSTM):
+    def forward(self, x, hx=None):
+        output, state = super().forward(x, hx)
+        return output + (not torch.backends.mkldnn.enabled), state
+
+class Noted(nn.LSTM):
+    def forward(self, x, hx=None):
+        on = torch.are_deterministic_algorithms_enabled(), torch.backends.cuda.matmul.allow_tf32
+        if on != (True, False):
+            raise ValueError(on)
+        return super().forward(x, hx)
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    pytester.makepyfile(test_one=CLAUSES, mine=MINE)
+
+
+def run(pytester: pytest.Pytester, *options: str) -> tuple[dict[str, Any], list[Row]]:
+    words = (*options, "--rnn-dtype=float32", "--rnn-results=out.jsonl")
+    pytester.runpytest_inprocess(*words)
+    return result.read(pytester.path / "out.jsonl")
+
+
+def test_a_mode_is_part_of_the_row(pytester: pytest.Pytester) -> None:
+    head, rows = run(pytester, "--rnn-math=default", "--rnn-math=no-onednn")
+    assert {(row.device, row.outcome) for row in rows} == {("cpu", "PASS"), ("cpu no-onednn", "PASS")}
+    assert len({row.key for row in rows}) == len(rows)
+    assert head["devices"] == ["cpu", "cpu no-onednn"]
+    ran = {(found["device"], found["mode"]): found["ran"] for found in head["kernels"]}
+    assert "mkldnn_rnn_layer" in ran["cpu", "LSTM"]
+    assert ran["cpu no-onednn", "LSTM"] == ["addmm", "mm"]
+    assert ran["cpu", "GRU"] == ran["cpu no-onednn", "GRU"] == ["addmm"]
+
+
+def test_without_a_mode_nothing_is_set(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester)
+    _, named = run(pytester, "--rnn-math=default")
+    assert [row.key for row in rows] == [row.key for row in named]
+    assert {row.device for row in rows} == {"cpu"}
+
+
+def test_what_was_asked_for_and_did_not_run_is_not_claimed(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester, "--rnn-math=onednn", "--rnn-math=tf32", "--rnn-math=cudnn")
+    said = {(row.device, row.mode, "P3" in row.case): (row.outcome, row.message) for row in rows}
+    assert said["cpu onednn", "LSTM", False] == ("PASS", "")
+    instead = ("NOT CLAIMED", "onednn: oneDNN did not run, but addmm")
+    assert said["cpu onednn", "GRU", False] == instead
+    assert said["cpu onednn", "LSTM", True][0] == "NOT CLAIMED"
+    assert said["cpu tf32", "LSTM", False] == ("NOT CLAIMED", "tf32: it is a mode of CUDA, not of cpu")
+    assert said["cpu cudnn", "GRU", False] == ("NOT CLAIMED", "cudnn: cuDNN did not run, but addmm")
+
+
+def test_what_ran_all_the_same_is_not_claimed(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester, "--rnn=LSTM=mine:Stubborn", "--rnn-math=no-onednn")
+    plain, projected = sorted(rows, key=lambda row: "P3" in row.case)
+    ran = "no-onednn: oneDNN ran all the same, as mkldnn_rnn_layer"
+    assert (plain.outcome, plain.message) == ("NOT CLAIMED", ran)
+    assert projected.outcome == "PASS"
+
+
+def test_what_is_wrong_in_one_mode_fails_there(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester, "--rnn=LSTM=mine:OffOnly", "--rnn-math=default", "--rnn-math=no-onednn")
+    outcomes = {(row.device, row.outcome) for row in rows}
+    assert outcomes == {("cpu", "PASS"), ("cpu no-onednn", "FAIL")}
+    scripts = [row.reproducer for row in rows if row.outcome == "FAIL"]
+    for script in scripts:
+        assert "torch.backends.mkldnn.enabled = False" in script.splitlines()
+        assert shows(pytester, script)
+
+
+def shows(pytester: pytest.Pytester, script: str) -> bool:
+    file = pytester.makepyfile(script=script)
+    return pytester.runpython(file).ret == 1
+
+
+def test_modes_are_joined_and_end_with_the_row(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester, "--rnn=LSTM=mine:Noted", "--rnn-math=deterministic+no-tf32")
+    assert {(row.device, row.outcome) for row in rows} == {("cpu deterministic+no-tf32", "PASS")}
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_mode_that_there_is_not_is_one_clear_line(pytester: pytest.Pytester) -> None:
+    found = pytester.runpytest_inprocess("--rnn-math=no-onednn+fast")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: --rnn-math: 'fast' is not one of default, tf32" in found.errlines[0]
+
+
+class Product(torch.autograd.Function):
+    """A product of TF32, and products of TF32 in its backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, W: Tensor) -> Tensor:
+        ctx.save_for_backward(x, W)
+        return CUT(x) @ CUT(W).T
+
+    @staticmethod
+    def backward(ctx: Any, adjoint: Tensor) -> tuple[Tensor, Tensor]:
+        x, W = ctx.saved_tensors
+        return CUT(adjoint) @ CUT(W), CUT(adjoint).T @ CUT(x)
+
+
+CUT = precision.cut_to_tf32
+
+
+class OnTensorCores(Implementation):
+    """Elman networks and LSTMs with TF32 products, on the CPU."""
+
+    name, modes, claims = "tf32", ("RNN", "LSTM"), BASIC | {"grad"}
+
+    def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:
+        def linear(x: Tensor, which: str) -> Tensor:
+            product: Any = Product.apply
+            found: Tensor = product(x, weights[f"weight_{which}_l0"]) + weights[f"bias_{which}_l0"]
+            return found
+
+        def lstm(x: Tensor, state: Any) -> Any:
+            h, c, outputs = state[0][0], state[1][0], []
+            for x_t in x:
+                i, f, g, o = (linear(x_t, "ih") + linear(h, "hh")).chunk(4, -1)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = o.sigmoid() * c.tanh()
+                outputs.append(h)
+            return torch.stack(outputs), (h[None], c[None])
+
+        def elman(x: Tensor, h: Any) -> Any:
+            h, outputs = h[0], []
+            for x_t in x:
+                h = (linear(x_t, "ih") + linear(h, "hh")).tanh()
+                outputs.append(h)
+            return torch.stack(outputs), h[None]
+
+        return lstm if case.mode == "LSTM" else elman
+
+
+def network(mode: str, words: tuple[str, ...], **options: Any) -> Network:
+    case = Case(mode, T=9, B=4, I=33, H=34).but(**options)
+    return Network(OnTensorCores(), case, torch.device("cpu"), maths=Maths(words))
+
+
+@pytest.mark.parametrize("mode", ["RNN", "LSTM"])
+def test_right_results_of_tf32_pass_in_its_mode_alone(mode: str) -> None:
+    rnn, strict = network(mode, ("tf32",)), network(mode, ())
+    agrees(rnn(rnn.case.input, rnn.case.state), *propagated(rnn.case))
+    gradients.agree(gradients.given(rnn, weighing(rnn.case)), expected(rnn.case))
+    with pytest.raises(Failed, match="output is not what it must be"):
+        agrees(strict(strict.case.input, strict.case.state), *propagated(strict.case))
+    got = gradients.given(strict, weighing(strict.case))
+    with pytest.raises(Failed, match="gradient of"):
+        gradients.agree(got, expected(strict.case))
+
+
+def test_tf32_is_about_float32_alone() -> None:
+    assert network("RNN", ("tf32",), dtype=torch.float64).case.factors == EXACTLY
+    assert network("RNN", ("no-tf32",)).case.factors == EXACTLY
+    assert network("RNN", ("tf32",)).case.factors == Rounding.of_tf32().factors
