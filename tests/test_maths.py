@@ -82,8 +82,10 @@ def test_a_mode_is_part_of_the_row(pytester: pytest.Pytester) -> None:
 
 
 def test_without_a_mode_nothing_is_set(pytester: pytest.Pytester) -> None:
-    _, rows = run(pytester)
-    _, named = run(pytester, "--rnn-math=default")
+    head, rows = run(pytester)
+    watched, named = run(pytester, "--rnn-math=default")
+    assert head["kernels"] == []
+    assert watched["kernels"]
     assert [row.key for row in rows] == [row.key for row in named]
     assert {row.device for row in rows} == {"cpu"}
 
