@@ -19,6 +19,7 @@ import torch
 from . import adapters
 from .implementation import DropIn, Implementation
 from .keeping import Changes, apart
+from .maths import Maths, Place
 from .notation import MODES, is_cell
 
 ENTRY_POINTS = "rnnspec.implementations"
@@ -158,6 +159,20 @@ def usable(name: str) -> torch.device:
         first = str(error).partition("\n")[0]
         raise Unusable(f"{name!r} cannot be used here ({first}); write one of {devices()}") from error
     return device
+
+
+def place(name: str) -> Place:
+    """A device, and a math mode after it, as rows name them: `cpu`, `cuda tf32`, `cpu tf32+no-cudnn`.
+
+    Raises:
+        Unusable: the device does not work, or the mode is none.
+    """
+    device, _, mode = name.partition(" ")
+    try:
+        maths = Maths.named(mode.strip() or "default")
+    except ValueError as error:
+        raise Unusable(f"{name!r}: {error}") from error
+    return Place(usable(device), maths)
 
 
 def devices() -> list[str]:

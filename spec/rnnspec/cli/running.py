@@ -13,6 +13,9 @@ from .common import AsJson, Output, adapter_names, app, clause_ids, example, say
 Name = typer.Argument(
     metavar="NAME", help="The implementation, as pytest --rnn takes it.", autocompletion=adapter_names
 )
+Device = typer.Option(
+    metavar="DEVICE", help='With a math mode after it, if any: "cpu no-onednn", "cuda tf32".'
+)
 Rnn = typer.Option(
     metavar="NAME", help="The implementation, as pytest --rnn takes it.", autocompletion=adapter_names
 )
@@ -52,7 +55,7 @@ def verify(
 @app.command(epilog=example("handshake mypkg:FastLSTM --dtype float64"))
 def handshake(
     name: Annotated[str, Name],
-    device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
+    device: Annotated[str, Device] = "cpu",
     dtype: Annotated[str, typer.Option(metavar="DTYPE")] = "float32",
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +89,7 @@ def reproduce(
     dtype: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Else each that the clause is tried in.")
     ] = None,
-    device: Annotated[str, typer.Option(metavar="DEVICE")] = "cpu",
+    device: Annotated[str, Device] = "cpu",
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="What a case may take.")] = 300.0,
     output: Output = None,
 ) -> None:

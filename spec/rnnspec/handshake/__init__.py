@@ -64,13 +64,14 @@ def diagnosed(
     limit: float = LIMIT,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Finding:
-    """What is wrong with the mode of a network, in its dtype and on its device. What it raises is said.
+    """What is wrong with the mode of a network, in its dtype, device and math mode. What it raises is said.
 
     Two mistakes at once are looked for only as long as `patience` lasts; after `limit` no more is called.
     """
     finding = Finding(network.case.mode)
     judge, start = _Judge(finding, patience), time.perf_counter()
     with trying(), kept(network.implementation.changes.patches):
+        network.maths.say()
         for stage, cases in applicable(network):
             if judge.knows_enough(stage) or time.perf_counter() - start > limit:
                 continue

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from .. import bare, bound, catalogue, check, loading
 from ..blame import judged
@@ -75,6 +74,7 @@ def run(job: dict[str, Any], tell: Tell) -> None:
         tell(unusable=str(error))
         return
     tell(modes=implementation.modes)
+    place = loading.place(job["device"])
     for number, case in enumerate(map(unpacked, job["cases"])):
         if case.mode not in implementation.modes:
             continue
@@ -82,7 +82,7 @@ def run(job: dict[str, Any], tell: Tell) -> None:
         if job["name"] not in (None, str(case)):
             continue
         tell(case=number, fitted=packed(case))
-        network = Network(implementation, case, torch.device(job["device"]))
+        network = Network(implementation, case, place.device, maths=place.maths)
         found = attempt(clause, network, job["seconds"], Watched(tell, job["stop"]))
         tell(**found)
         if found["outcome"] in BAD:
@@ -96,6 +96,7 @@ def attempt(clause: Clause, network: Network, seconds: float, calls: Watched) ->
     own = network.implementation.changes.patches
     with hard(seconds, sys.stderr), bound.threads(1), kept(own), trying() as trial:
         trial.calls = calls
+        network.maths.say()
         try:
             with contained(lambda: False):
                 bare.call(clause, network)

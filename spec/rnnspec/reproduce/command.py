@@ -32,7 +32,7 @@ WRITTEN, PASSES, UNUSABLE, CALLS_ONLY = range(4)
 
 
 class Unusable(ValueError):
-    """There is no such clause, case, dtype, device or implementation; in one line."""
+    """There is no such clause, case, dtype, device, math mode or implementation; in one line."""
 
 
 class Reproducer(NamedTuple):
@@ -71,7 +71,7 @@ def asked(clause: str, case: str | None, rnn: str, dtype: str | None, device: st
     if dtype is not None and dtype not in DTYPES:
         raise Unusable(f"--dtype: {dtype!r} is not one of {', '.join(DTYPES)}")
     try:
-        loading.usable(device)
+        loading.place(device)
     except loading.Unusable as error:
         raise Unusable(f"--device: {error}") from error
     every = {str(each): each for each in catalogue.every()}
