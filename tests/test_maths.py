@@ -17,9 +17,12 @@ from rnnspec.case import Case
 from rnnspec.check import Failed, agrees
 from rnnspec.factors import EXACTLY
 from rnnspec.gradients import expected, weighing
+from rnnspec.handshake import command as handshake
 from rnnspec.implementation import Implementation, Network, Run
+from rnnspec.loading import Unusable, place
 from rnnspec.maths import Maths
 from rnnspec.notation import BASIC
+from rnnspec.reproduce import command as reproduce
 from rnnspec.result import Row
 
 CLAUSES = '''
@@ -75,17 +78,18 @@ def test_a_mode_is_part_of_the_row(pytester: pytest.Pytester) -> None:
     assert {(row.device, row.outcome) for row in rows} == {("cpu", "PASS"), ("cpu no-onednn", "PASS")}
     assert len({row.key for row in rows}) == len(rows)
     assert head["devices"] == ["cpu", "cpu no-onednn"]
-    ran = {(found["device"], found["mode"]): found["ran"] for found in head["kernels"]}
-    assert "mkldnn_rnn_layer" in ran["cpu", "LSTM"]
-    assert ran["cpu no-onednn", "LSTM"] == ["addmm", "mm"]
-    assert ran["cpu", "GRU"] == ran["cpu no-onednn", "GRU"] == ["addmm"]
+    ran = {(row.device, row.mode, "P3" in row.case): row.kernels for row in rows}
+    assert ran["cpu", "LSTM", False] == "mkldnn_rnn_layer"
+    assert ran["cpu no-onednn", "LSTM", False] == "addmm"
+    assert ran["cpu", "LSTM", True] == ran["cpu no-onednn", "LSTM", True] == "addmm mm"
+    assert ran["cpu", "GRU", False] == ran["cpu no-onednn", "GRU", False] == "addmm"
 
 
 def test_without_a_mode_nothing_is_set(pytester: pytest.Pytester) -> None:
-    head, rows = run(pytester)
-    watched, named = run(pytester, "--rnn-math=default")
-    assert head["kernels"] == []
-    assert watched["kernels"]
+    _, rows = run(pytester)
+    _, named = run(pytester, "--rnn-math=default")
+    assert not any(row.kernels for row in rows)
+    assert all(row.kernels for row in named)
     assert [row.key for row in rows] == [row.key for row in named]
     assert {row.device for row in rows} == {"cpu"}
 
@@ -134,6 +138,30 @@ def test_a_mode_that_there_is_not_is_one_clear_line(pytester: pytest.Pytester) -
     found = pytester.runpytest_inprocess("--rnn-math=no-onednn+fast")
     assert found.ret == pytest.ExitCode.USAGE_ERROR
     assert "ERROR: --rnn-math: 'fast' is not one of default, tf32" in found.errlines[0]
+
+
+def test_a_handshake_is_made_in_a_mode() -> None:
+    (on,) = handshake.found("mine:OffOnly", "cpu", "float32")
+    (off,) = handshake.found("mine:OffOnly", "cpu no-onednn", "float32")
+    assert on.agrees
+    assert not off.agrees
+    with pytest.raises(Unusable, match="'cpu fast': 'fast' is not one of default, tf32"):
+        handshake.found("mine:OffOnly", "cpu fast", "float32")
+
+
+def test_a_failure_is_reproduced_in_its_mode(pytester: pytest.Pytester) -> None:
+    def found(device: str) -> reproduce.Reproducer:
+        return reproduce.reproduced(reproduce.asked("LSTM-1", None, "LSTM=mine:OffOnly", None, device, 60))
+
+    assert found("cpu").status == reproduce.PASSES
+    off = found("cpu no-onednn")
+    assert off.status == reproduce.WRITTEN
+    assert shows(pytester, off.text)
+
+
+def test_a_place_is_read_as_it_is_said() -> None:
+    for said in ("cpu", "cpu no-onednn", "cpu deterministic+no-tf32"):
+        assert str(place(said)) == said
 
 
 class Product(torch.autograd.Function):

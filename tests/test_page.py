@@ -32,25 +32,30 @@ def data(text: str) -> Any:
     return json.loads(found)
 
 
-def rebuilt(text: str) -> list[tuple[str, str, str, str, str, str]]:
-    """The rows of a page, without its clauses: case, outcome, message, script, column's name, dtype."""
+def rebuilt(text: str) -> list[tuple[str, ...]]:
+    """The rows of a page, without its clauses: case, outcome, texts, column's name, dtype."""
     says = data(text)
     found = []
     for line in says["cells"]:
         for column, packed in zip(says["columns"], line, strict=True):
             if packed is None:
                 continue
-            places, letters, headrooms, spent, messages, scripts = packed
+            places, letters, headrooms, spent, messages, scripts, kernels = packed
             cases = [says["cases"][place] for place in says["lists"][places]]
             letters = letters * len(cases) if len(letters) == 1 else letters
             assert len(letters) == len(spent) == len(cases)
             assert headrooms == 0 or len(headrooms) == len(cases)
             for i, (case, letter) in enumerate(zip(cases, letters, strict=True)):
-                message = says["messages"][messages[str(i)]] if str(i) in messages else ""
-                script = says["scripts"][scripts[str(i)]] if str(i) in scripts else ""
-                outcome = says["outcomes"][letter]
-                found.append((case, outcome, message, script, column["name"], column["dtype"]))
+                named = {"messages": messages, "scripts": scripts, "kernels": kernels}
+                texts = [says[name][at[str(i)]] if str(i) in at else "" for name, at in named.items()]
+                found.append((case, says["outcomes"][letter], *texts, column["name"], column["dtype"]))
     return found
+
+
+def wanted(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    return sorted(
+        (r.case, r.outcome, r.message, r.reproducer, r.kernels, r.implementation, r.dtype) for r in rows
+    )
 
 
 MIXED = [
@@ -58,7 +63,7 @@ MIXED = [
     row(outcome="FAIL", case="LSTM-T1-B1-I1-H1", message="off\nby one", headroom=3.5, reproducer="assert 0"),
     row(outcome="NOT CLAIMED", case="LSTM-T5-B3-I4-H7-P3", message="proj is not claimed"),
     row("LSTM-2", "KNOWN", headroom=2.0, message="known"),
-    row("LSTM-2", dtype="float64", headroom=0.25),
+    row("LSTM-2", dtype="float64", headroom=0.25, kernels="addmm mm"),
     row("SHP-1", "NOT CLAIMED", level="MUST"),
     row("XYZ-1", "CRASH", level="MAY", message="SIGSEGV"),
 ]
@@ -115,14 +120,12 @@ def test_the_policy_allows_this_style_and_script_and_nothing_else() -> None:
 
 
 def test_all_rows_are_on_the_page() -> None:
-    wanted = [(r.case, r.outcome, r.message, r.reproducer, r.implementation, r.dtype) for r in MIXED]
-    assert sorted(rebuilt(page([file(MIXED)]))) == sorted(wanted)
+    assert sorted(rebuilt(page([file(MIXED)]))) == wanted(MIXED)
 
 
 def test_all_rows_of_a_hostile_file_are_on_the_page_as_they_are() -> None:
     (_, _, rows) = named = hostile()
-    wanted = [(r.case, r.outcome, r.message, r.reproducer, r.implementation, r.dtype) for r in rows]
-    assert sorted(rebuilt(page([named]))) == sorted(wanted)
+    assert sorted(rebuilt(page([named]))) == wanted(rows)
 
 
 def test_a_text_that_occurs_often_is_stored_once() -> None:

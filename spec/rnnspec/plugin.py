@@ -51,7 +51,7 @@ MARKERS = (
 )
 
 TRIAL = pytest.StashKey[Any]()
-KERNELS = pytest.StashKey[kernels.Ran]()
+KERNELS = pytest.StashKey[str]()
 KNOWN = pytest.StashKey[dict[tuple[Any, ...], kernels.Ran]]()
 """What the calls of networks were seen to run: of a row, and of all so far."""
 AROUND = pytest.StashKey[patches.Patches]()
@@ -208,7 +208,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     around = pyfuncitem.config.stash[AROUND]
     with kept(network.implementation.changes.patches, around), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ran = pyfuncitem.stash[KERNELS] = _ran(pyfuncitem.config, network)
+        ran = _ran(pyfuncitem.config, network)
+        pyfuncitem.stash[KERNELS] = " ".join(ran or ())
         if why := network.maths.missed(network.device, network.case.dtype, ran):
             raise NotClaimed(why)
         network.maths.say()
@@ -240,10 +241,10 @@ def pytest_runtest_makereport(
         "headroom": _finite(trial.headroom),
         "message": verdict.message,
         "seconds": round(time.perf_counter() - start, 6),
+        "kernels": item.stash.get(KERNELS, ""),
     }
     note["spent"] = dict(trial.spent)
     note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
-    note["kernels"] = item.stash.get(KERNELS, None) or ()
     see_to_harm(item, network, note)
     note |= noticed(item, network, verdict.outcome, call.excinfo.value if call.excinfo else None)
     concluded(report, note, verdict.traceback, verdict.script)

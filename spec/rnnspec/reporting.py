@@ -30,6 +30,7 @@ def begun(item: pytest.Item, network: Network) -> dict[str, Any]:
         "message": "",
         "seconds": 0.0,
         "reproducer": "",
+        "kernels": "",
     }
     return {"row": row, "norm": norm(item), "source": marker.kwargs["source"], "profiles": [], "spent": {}}
 

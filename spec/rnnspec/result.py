@@ -31,7 +31,8 @@ class Row:
     """One clause on one case.
 
     `headroom` is error ÷ bound, at most 1 in a PASS, None where nothing was measured;
-    `seconds` is the wall time of the clause, building included; `reproducer` the script that shows a FAIL.
+    `seconds` is the wall time of the clause, building included; `reproducer` the script that shows a FAIL;
+    `kernels` the names of torch's operations that a call of the network ran, where they were watched.
     """
 
     clause: str
@@ -46,6 +47,7 @@ class Row:
     message: str
     seconds: float
     reproducer: str = ""
+    kernels: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def _header(source: Source, line: str) -> dict[str, Any]:
 
 def _row(source: Source, number: int, line: str) -> Row:
     found = _object(source, number, line)
-    found.setdefault("reproducer", "")  # which files had not at first
+    found = {"reproducer": "", "kernels": "", **found}  # which files had not at first
     for name in KINDS.keys() ^ found.keys():
         raise source.refused(number, f"{name} is {'missing' if name in KINDS else 'no key of a row'}")
     for name, (kind, valid) in KINDS.items():
@@ -202,7 +204,8 @@ def _is_union(value: Any) -> bool:
 
 KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(
-        ("clause", "case", "implementation", "device", "message", "reproducer"), ("a string", _is_text)
+        ("clause", "case", "implementation", "device", "message", "reproducer", "kernels"),
+        ("a string", _is_text),
     ),
     "dtype": (f"one of {', '.join(DTYPES)}", lambda value: _is_text(value) and value in DTYPES),
     "mode": (f"one of {', '.join(MODES)}", lambda value: _is_text(value) and value in MODES),

@@ -43,7 +43,6 @@ class Note(NamedTuple):
     profiles: list[str]
     spent: Mapping[str, float]
     handshake: Handshake | None = None
-    kernels: tuple[str, ...] = ()
 
 
 class Union(NamedTuple):
@@ -86,16 +85,6 @@ class Run:
     @property
     def handshakes(self) -> list[Handshake]:
         return [note.handshake for note in self.notes.values() if note.handshake]
-
-    @property
-    def kernels(self) -> list[dict[str, Any]]:
-        """Of each implementation, place, mode and dtype: what its calls were seen to run."""
-        names = ("implementation", "device", "mode", "dtype")
-        seen: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        for note in self.notes.values():
-            if note.kernels:
-                seen[tuple(getattr(note.row, name) for name in names)].update(note.kernels)
-        return [{**dict(zip(names, key, strict=True)), "ran": sorted(seen[key])} for key in sorted(seen)]
 
     @property
     def spent(self) -> dict[str, float]:
@@ -167,9 +156,7 @@ class Recorder:
         if note:
             row = result.Row(**note["row"])
             found = Handshake(row, **note["handshake"]) if "handshake" in note else None
-            self.run.notes[report.nodeid] = Note(
-                row, note["norm"], note["profiles"], note["spent"], found, tuple(note.get("kernels", ()))
-            )
+            self.run.notes[report.nodeid] = Note(row, note["norm"], note["profiles"], note["spent"], found)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -217,7 +204,6 @@ class Recorder:
                 | {"said": found.said}
                 for found in run.handshakes
             ],
-            kernels=run.kernels,
             arguments=[str(argument) for argument in self.config.invocation_params.args],
             **self._part(),
         )

@@ -44,6 +44,15 @@ def test_a_message_and_a_script_are_shown_whole(visit: Visit) -> None:
     assert "No command can be written for these names." in tab.locator("aside").inner_text()
 
 
+def test_kernels_are_shown_where_a_row_has_them(visit: Visit) -> None:
+    name = HOSTILE + "addmm"
+    tab = visit([file([row(kernels=name), row(case="LSTM-T1-B1-I1-H1")])], "#LSTM-1/mine/cpu/float32")
+    for case in tab.locator("aside .case summary").all():
+        case.click()
+    shown = [text for text in tab.locator("aside .case p").all_text_contents() if "Kernels" in text]
+    assert shown == [f"Kernels: {visible(name)}"]
+
+
 def test_a_script_is_copied_as_it_is_and_not_as_it_is_shown(visit: Visit) -> None:
     script = "x = '\u202e</script>\u2028é'\n"
     tab = visit([file([row(outcome="FAIL", reproducer=script)])], "#LSTM-1/mine/cpu/float32")

@@ -27,8 +27,8 @@ class Table(dict[Any, int]):
 
 def packed(chapters: Sequence[Chapter]) -> dict[str, Any]:
     """What is embedded: `cells[line][column]` is null, or [list of cases, outcomes, headrooms, milliseconds,
-    {place: message}, {place: script}]."""
-    cases, lists, messages, scripts = Table(), Table(), Table(), Table()
+    {place: message}, {place: script}, {place: kernels}]."""
+    cases, lists, messages, scripts, kernels = (Table() for _ in range(5))
 
     def cell(rows: Sequence[Row]) -> list[Any] | None:
         if not rows:
@@ -40,10 +40,11 @@ def packed(chapters: Sequence[Chapter]) -> dict[str, Any]:
             [_milliseconds(row.seconds) for row in rows],
             {i: messages[row.message] for i, row in enumerate(rows) if row.message},
             {i: scripts[row.reproducer] for i, row in enumerate(rows) if row.reproducer},
+            {i: kernels[row.kernels] for i, row in enumerate(rows) if row.kernels},
         ]
 
     cells = [[cell(rows) for rows in line.rows] for chapter in chapters for line in chapter.lines]
-    texts = {"cases": cases, "lists": lists, "messages": messages, "scripts": scripts}
+    texts = {"cases": cases, "lists": lists, "messages": messages, "scripts": scripts, "kernels": kernels}
     return {**{name: list(table) for name, table in texts.items()}, "cells": cells}
 
 

@@ -31,7 +31,7 @@ let chapters = []; // their bodies
 function rowsOf(line, column) {
   const cell = data().cells[line][column];
   if (!cell) return [];
-  const [list, letters, headrooms, spent, messages, scripts] = cell;
+  const [list, letters, headrooms, spent, messages, scripts, kernels] = cell;
   return data().lists[list].map((place, i) => ({
     case: data().cases[place],
     outcome: data().outcomes[letters[letters.length === 1 ? 0 : i]],
@@ -39,6 +39,7 @@ function rowsOf(line, column) {
     spent: spent[i],
     message: i in messages ? data().messages[messages[i]] : "",
     script: i in scripts ? data().scripts[scripts[i]] : "",
+    kernels: i in kernels ? data().kernels[kernels[i]] : "",
   }));
 }
 

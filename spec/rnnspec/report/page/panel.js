@@ -105,6 +105,7 @@ addEventListener("beforeprint", () => {
 
 function* inside(line, column, row) {
   if (row.message) yield el("pre", {}, row.message);
+  if (row.kernels) yield el("p", { class: "meta" }, `Kernels: ${row.kernels}`);
   if (row.script) {
     yield heading("The same in plain torch", "Copy the script", row.script);
     yield el("pre", {}, row.script);
