@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from mutants import precision
-from rnnspec import gradients, result
+from rnnspec import gradients, result, transformed
 from rnnspec.affine import Rounding
 from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import Failed, agrees
-from rnnspec.factors import EXACTLY
+from rnnspec.factors import EXACTLY, Factors, Held
 from rnnspec.gradients import expected, weighing
 from rnnspec.handshake import command as handshake
 from rnnspec.implementation import Implementation, Network, Run
@@ -51,6 +51,11 @@ class OffOnly(nn.LSTM):
     def forward(self, x, hx=None):
         output, state = super().forward(x, hx)
         return output + (not torch.backends.mkldnn.enabled), state
+
+class WithoutProducts(nn.GRU):
+    def forward(self, x, hx=None):
+        h = x.new_zeros(x.shape[1], self.hidden_size) + 1
+        return h.expand(len(x), *h.shape), h[None]
 
 class Noted(nn.LSTM):
     def forward(self, x, hx=None):
@@ -113,6 +118,20 @@ def test_what_ran_all_the_same_is_not_claimed(pytester: pytest.Pytester) -> None
     assert projected.outcome == "PASS"
 
 
+def test_who_asks_nothing_of_torch_has_no_modes(pytester: pytest.Pytester) -> None:
+    _, rows = run(pytester, "--rnn=GRU=mine:WithoutProducts", "--rnn-math=no-onednn", "--rnn-math=default")
+    said = {row.device: (row.outcome, row.message.partition(":")[2]) for row in rows}
+    why = " no product of torch's was seen in a call, and its modes are about no other"
+    assert said["cpu no-onednn"] == ("NOT CLAIMED", why)
+    assert said["cpu"][0] == "FAIL"
+
+
+def test_a_mode_is_that_of_all_networks_of_a_row() -> None:
+    rnn = network("RNN", ("no-onednn",))
+    assert rnn.but(T=3).place == rnn.place
+    assert transformed.network(rnn, lambda module: module).place == rnn.place
+
+
 def test_what_is_wrong_in_one_mode_fails_there(pytester: pytest.Pytester) -> None:
     _, rows = run(pytester, "--rnn=LSTM=mine:OffOnly", "--rnn-math=default", "--rnn-math=no-onednn")
     outcomes = {(row.device, row.outcome) for row in rows}
@@ -162,6 +181,7 @@ def test_a_failure_is_reproduced_in_its_mode(pytester: pytest.Pytester) -> None:
 def test_a_place_is_read_as_it_is_said() -> None:
     for said in ("cpu", "cpu no-onednn", "cpu deterministic+no-tf32"):
         assert str(place(said)) == said
+    assert str(place("cpu cudnn+cudnn+default")) == "cpu cudnn"
 
 
 class Product(torch.autograd.Function):
@@ -228,7 +248,25 @@ def test_right_results_of_tf32_pass_in_its_mode_alone(mode: str) -> None:
         gradients.agree(got, expected(strict.case))
 
 
+def test_products_of_a_gradient_may_be_off_by_what_both_factors_lose() -> None:
+    """Without weights nothing else moves the gradient of W_ih: it is x once, times a multiple of 1/8."""
+    rnn = network("RNN", ("tf32",), T=1, B=1)
+    rnn = rnn.but(weights={name: torch.zeros_like(part) for name, part in rnn.weights.items()})
+    case, loss = rnn.case, weighing(rnn.case)
+    wanted = gradients.predicted(case, rnn.weights, case.input, case.state or (), loss)
+    got = gradients.given(rnn, loss)
+    gradients.agree(got, wanted)
+    with pytest.raises(Failed, match="gradient of weight_ih_l0"):
+        gradients.agree({**got, "weight_ih_l0": (1 + 2**-8) * got["weight_ih_l0"]}, wanted)
+
+
+def test_who_holds_factors_more_coarsely_does_so_in_tf32_too() -> None:
+    own = Factors(Held(2**-8))
+    assert Maths(("tf32",)).factors(Case("RNN"), own) == own
+
+
 def test_tf32_is_about_float32_alone() -> None:
+    assert "it is about float32" in Maths(("tf32",)).missed(torch.device("cuda"), torch.float64, None)
     assert network("RNN", ("tf32",), dtype=torch.float64).case.factors == EXACTLY
     assert network("RNN", ("no-tf32",)).case.factors == EXACTLY
     assert network("RNN", ("tf32",)).case.factors == Rounding.of_tf32().factors

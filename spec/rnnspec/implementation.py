@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -240,7 +240,7 @@ class Network:
         if weights is not None or self.given is not None:
             every = dict(self.weights) | dict(weights or {})
             given = {draw.name: every[draw.name] for draw in case.parameters()}
-        network = Network(self.implementation, case, self.device, given, self.maths)
+        network = replace(self, case=case, given=given)
         network.needs()
         return network
 

@@ -6,7 +6,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import product
 from typing import Any, Optional, Tuple  # noqa: UP035 - TorchScript reads these
@@ -38,7 +38,7 @@ class Transformed:
 
 def network(rnn: Network, make: Callable[[Any], Callable[..., Any]]) -> Network:
     """The network that calls what `make` makes of the module."""
-    other = Network(rnn.implementation, rnn.case, rnn.device, rnn.given, rnn.maths)
+    other = replace(rnn)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a tool is deprecated, or experimental, is no result
         vars(other)["module"] = Transformed(make(rnn.module), rnn.module)

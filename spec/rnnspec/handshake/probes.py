@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -105,7 +105,7 @@ def answer(network: Network, kind: str, case: Case, interrupted: Callable[[], bo
     try:
         with contained(interrupted), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            asked = Network(network.implementation, case, network.device, maths=network.maths)
+            asked = replace(network, case=case, given=None)
             got = asked(case.input, case.state)
         return Answer(kind, asked.case, _kept(got))
     except NotClaimed:
