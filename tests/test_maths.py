@@ -40,7 +40,10 @@ def test_step(rnn, case):
 
 MINE = """
 import torch
+from rnnspec.implementation import Implementation
+from rnnspec.notation import BASIC
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 class Stubborn(nn.LSTM):
     def forward(self, x, hx=None):
@@ -51,6 +54,27 @@ class OffOnly(nn.LSTM):
     def forward(self, x, hx=None):
         output, state = super().forward(x, hx)
         return output + (not torch.backends.mkldnn.enabled), state
+
+class LeavesAMode(nn.LSTM):
+    def forward(self, x, hx=None):
+        Mode().__enter__()
+        return super().forward(x, hx)
+
+class Mode(TorchDispatchMode):
+    def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+        return op(*args, **(kwargs or {}))
+
+class Raises(nn.LSTM):
+    def forward(self, x, hx=None):
+        raise ValueError("not today")
+
+class Own(Implementation):
+    name, modes, claims = "own", ("LSTM",), BASIC
+
+    def build(self, case, weights, device):
+        module = nn.LSTM(case.I, case.H, dtype=case.dtype)
+        module.load_state_dict(dict(weights))
+        return module
 
 class WithoutProducts(nn.GRU):
     def forward(self, x, hx=None):
@@ -63,6 +87,18 @@ class Noted(nn.LSTM):
         if on != (True, False):
             raise ValueError(on)
         return super().forward(x, hx)
+"""
+
+
+LISTED = """
+[[deviation]]
+clause = "LSTM-1"
+implementation = "LSTM=mine:OffOnly"
+device = "cpu no-onednn"
+check = "output is not what it must be"
+reason = "it is off by one there"
+link = "https://example.org/1"
+seen = 2026-11-26
 """
 
 
@@ -124,6 +160,28 @@ def test_who_asks_nothing_of_torch_has_no_modes(pytester: pytest.Pytester) -> No
     why = " no product of torch's was seen in a call, and its modes are about no other"
     assert said["cpu no-onednn"] == ("NOT CLAIMED", why)
     assert said["cpu"][0] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "kernels"),
+    [
+        ("LSTM=mine:LeavesAMode", "PASS", "mkldnn_rnn_layer"),
+        ("mine:Own", "PASS", ""),  # what other libraries run is not torch's
+        ("LSTM=mine:Raises", "FAIL", ""),
+    ],
+)
+def test_who_is_watched_is_judged_as_ever(
+    pytester: pytest.Pytester, name: str, outcome: str, kernels: str
+) -> None:
+    _, rows = run(pytester, f"--rnn={name}", "--rnn-math=default")
+    assert {(row.outcome, row.kernels) for row in rows if "P3" not in row.case} == {(outcome, kernels)}
+
+
+def test_a_deviation_may_be_that_of_a_mode(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".toml", listed=LISTED)
+    modes = "--rnn-math=default", "--rnn-math=no-onednn"
+    _, rows = run(pytester, "--rnn=LSTM=mine:OffOnly", *modes, "--rnn-deviations=listed.toml")
+    assert {(row.device, row.outcome) for row in rows} == {("cpu", "PASS"), ("cpu no-onednn", "KNOWN")}
 
 
 def test_a_mode_is_that_of_all_networks_of_a_row() -> None:

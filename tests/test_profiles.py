@@ -111,6 +111,11 @@ class TestRows:
         run = says(pytester, 0, f"torch.nn on cpu {CONFORMS} sequence, scope core", "--rnn-profile=sequence")
         run.assert_outcomes(passed=6, deselected=14)
 
+    def test_of_two_math_modes(self, pytester: pytest.Pytester) -> None:
+        modes = "--rnn-math=default", "--rnn-math=no-onednn"
+        run = says(pytester, 0, f"torch.nn on cpu {CONFORMS} sequence, *", "--rnn-profile=sequence", *modes)
+        run.stdout.fnmatch_lines([f"torch.nn on cpu no-onednn {CONFORMS} sequence, *"])
+
     def test_of_two_profiles(self, pytester: pytest.Pytester) -> None:
         profiles = ("--rnn-profile=cell", "--rnn-profile=packed", "--rnn-profile=cell")
         run = says(pytester, 0, f"* {CONFORMS} packed, scope core", *profiles, "--rnn-results=out.jsonl")
