@@ -52,7 +52,7 @@ def printed(words: tuple[str, ...]) -> Result:
 def letters(words: tuple[str, ...], dtype: torch.dtype) -> Tensor:
     """The words one-hot, time first: (T, B, 4)."""
     codes = torch.tensor([[LETTERS.index(letter) for letter in word] for word in words])
-    return torch.eye(len(LETTERS), dtype=dtype)[codes].transpose(0, 1)
+    return torch.eye(len(LETTERS)).to(dtype)[codes].transpose(0, 1)
 
 
 CASE = {**SIZES, "B": 3, "batch_first": True, "dtype": torch.float32}

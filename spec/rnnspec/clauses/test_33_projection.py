@@ -52,7 +52,7 @@ def test_projection_that_selects(rnn, case):
     zero columns beyond P, and puts out its first P features.
     """
     H, P = case.H, case.P
-    cut = rnn.but(weights={"weight_hr_l0": torch.eye(H, dtype=case.dtype)[:P]})
+    cut = rnn.but(weights={"weight_hr_l0": torch.eye(H).to(case.dtype)[:P]})
     W_hh = torch.nn.functional.pad(case.weights["weight_hh_l0"], (0, H - P))
     plain = rnn.but(weights={"weight_hh_l0": W_hh}, P=0)
     h_0 = torch.nn.functional.pad(case.h_0, (0, H - P))

@@ -223,8 +223,8 @@ def test_relu_network_is_homogeneous(rnn, case):
 def test_relu_network_adds_up(rnn, case):
     """The relu network with the identity for W_hh and no biases adds up non-negative integers exactly."""
     I, H = case.I, case.H
-    pick = torch.eye(I, dtype=case.dtype).repeat(H, 1)[:H]  # unit j reads feature j mod I
-    net = rnn.but(weights=with_matrices(case, pick, torch.eye(H, dtype=case.dtype)))
+    pick = torch.eye(I).to(case.dtype).repeat(H, 1)[:H]  # unit j reads feature j mod I
+    net = rnn.but(weights=with_matrices(case, pick, torch.eye(H).to(case.dtype)))
     x, h_0 = integers(case.input, 0, 3), integers(case.h_0, 0, 3)
     got, sums = net(x, (h_0,)), h_0 + (x @ pick.T).cumsum(0)
     equals(got.output, sums)
@@ -239,6 +239,6 @@ def test_relu_network_shifts(rnn, case):
     the bit, for more steps than it has units: h_t[j] = h_{t-1}[j - 1].
     """
     I, H, h_0 = case.I, case.H, case.h_0.abs()
-    nothing, shift = torch.zeros(H, I, dtype=case.dtype), torch.eye(H, dtype=case.dtype).roll(1, 0)
+    nothing, shift = torch.zeros(H, I, dtype=case.dtype), torch.eye(H).to(case.dtype).roll(1, 0)
     got = rnn.but(weights=with_matrices(case, nothing, shift))(case.input, (h_0,))
     equals(got.output, torch.cat([h_0.roll(t + 1, -1) for t in range(case.T)]))

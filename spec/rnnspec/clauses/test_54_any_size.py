@@ -188,8 +188,8 @@ def test_relu_network_adds_up(rnn, case):
     integers exactly.
     """
     I, H = case.I, case.H
-    pick = torch.eye(I, dtype=case.dtype).repeat(H, 1)[:H]  # unit j reads feature j mod I
-    net = rnn.but(weights=with_matrices(case, pick, torch.eye(H, dtype=case.dtype)))
+    pick = torch.eye(I).to(case.dtype).repeat(H, 1)[:H]  # unit j reads feature j mod I
+    net = rnn.but(weights=with_matrices(case, pick, torch.eye(H).to(case.dtype)))
     x, h_0 = integers(case.input, 0, 3), integers(case.h_0, 0, 3)
     equals(net(x, (h_0,)).output, h_0 + (x @ pick.T).cumsum(0))
 

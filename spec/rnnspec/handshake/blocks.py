@@ -62,7 +62,7 @@ def changes(case: Case) -> Iterator[tuple[str, str, Change]]:
         yield from _biases(case)
     if case.P:
         yield "projection", "weight_hr looks transposed", _projected(lambda W: W.reshape(W.shape[1], -1).T)
-        cut = _projected(lambda W: torch.eye(*W.shape, dtype=W.dtype))
+        cut = _projected(lambda W: torch.eye(*W.shape).to(W.dtype))
         yield "projection", "the projection is not applied: the state is the first columns of h", cut
 
 
