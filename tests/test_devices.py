@@ -89,6 +89,10 @@ class Torchs(nn.LSTM):
             "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 8.00 GiB"
         )
 
+class Jaxs(nn.LSTM):
+    def forward(self, x, hx=None):
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 34359738368 bytes.")
+
 class Pythons(nn.LSTM):
     def forward(self, x, hx=None):
         raise MemoryError
@@ -181,18 +185,19 @@ def test_what_is_on_the_wrong_device_fails(tmp_path: Path, device: str) -> None:
 
 def test_out_of_memory_is_an_error_with_the_size(tmp_path: Path) -> None:
     (tmp_path / "memory.py").write_text(MEMORY, encoding="utf-8")
-    names = ("Torchs", "Pythons", "Mine", "Built", "Backward", "Raising")
+    names = ("Torchs", "Jaxs", "Pythons", "Mine", "Built", "Backward", "Raising")
     asked = [word for name in names for word in ("--rnn", f"LSTM=memory:{name}")]
     clauses = " or ".join(f"clause(id='{clause}')" for clause in ("LSTM-1", "ERR-5", "ERR-31", "GRD-1"))
     said, rows = run(tmp_path, *asked, "--rnn-dtype", "float32", "-m", clauses, device="cpu")
     by = {(row.implementation.rpartition(":")[2], row.clause): row for row in rows}
     everywhere = ("LSTM-1", "ERR-5", "ERR-31", "GRD-1")
-    short = [(name, clause) for name in names[:4] for clause in everywhere] + [("Backward", "GRD-1")]
+    short = [(name, clause) for name in names[:5] for clause in everywhere] + [("Backward", "GRD-1")]
     assert {key for key, row in by.items() if row.outcome == "ERROR"} == set(short), said
     assert {by["Raising", clause].outcome for clause in ("LSTM-1", "GRD-1")} == {"FAIL"}
-    sizes = {name: by[name, "LSTM-1"].message.partition("\n")[0] for name in names[:4]}
+    sizes = {name: by[name, "LSTM-1"].message.partition("\n")[0] for name in names[:5]}
     case = by["Mine", "LSTM-1"].case
     assert sizes["Torchs"] == f"out of memory: {case} (float32) on cpu, 20.00 GiB asked for"
+    assert sizes["Jaxs"].endswith("34359738368 bytes asked for")
     assert sizes["Mine"] == f"out of memory: {case} (float32) on cpu, {4 * 2**45} bytes asked for"
     assert sizes["Pythons"].endswith("it is not said how much was asked for")
     assert not any(row.reproducer for key, row in by.items() if key in short)

@@ -63,16 +63,16 @@ class OutOfMemory(BaseException):
     """An implementation has had no memory for a call. No clause takes it for a refusal."""
 
 
-SAID = re.compile(r"can't allocate memory|not enough memory|out of memory|_ALLOC_FAILED|bad_alloc")
-ASKED = re.compile(r"allocate ([\d.]+ ?(?:bytes|[KMGT]i?B))")
+SAID = re.compile(r"(?i)(can't allocate|not enough|out of) memory|_ALLOC_FAILED|bad_alloc|RESOURCE_EXHAUSTED")
+ASKED = re.compile(r"allocat(?:e|ing) ([\d.]+ ?(?:bytes|[KMGT]i?B))")
 
 
 def exhausted(error: BaseException) -> str:
     """How much was asked for, where there was no memory for it; nothing of other exceptions."""
     if isinstance(error, OutOfMemory):
         return str(error)
-    short = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
-    if not short and not (isinstance(error, RuntimeError) and SAID.search(str(error))):
+    short = isinstance(error, RuntimeError) and SAID.search(str(error))
+    if not short and not isinstance(error, MemoryError):
         return ""
     asked = ASKED.search(str(error))
     return f"{asked[1]} asked for" if asked else "it is not said how much was asked for"
