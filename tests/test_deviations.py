@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rnnspec.deviations.entry import names
 from rnnspec.deviations.reading import read
 from rnnspec.implementation import Network
 from rnnspec.loading import load as implementation
+from rnnspec.maths import Maths
 
 CPU = torch.device("cpu")
 
@@ -84,6 +86,22 @@ class TestApplies:
     def test_where(self, words: dict[str, Any], does: bool) -> None:
         assert entry(**words).applies("SEQ-1", NETWORK) == does
         assert Deviations([entry(**words)]).of("SEQ-1", NETWORK) == [entry(**words)] * does
+
+    @pytest.mark.parametrize(
+        ("words", "modes"),
+        [
+            ({"device": ("cpu",)}, {"", "no-onednn", "deterministic+no-onednn"}),
+            ({"device": ("cpu *no-onednn",)}, {"no-onednn", "deterministic+no-onednn"}),
+            ({"unless": ("no-onednn",)}, {""}),
+            ({"unless": ("no-onednn", "deterministic")}, {""}),
+            ({"unless": ("deterministic",)}, {"", "no-onednn"}),
+        ],
+        ids=str,
+    )
+    def test_in_which_math_modes(self, words: dict[str, Any], modes: set[str]) -> None:
+        asked = ("", "no-onednn", "deterministic+no-onednn")
+        there = {name: replace(NETWORK, maths=Maths.named(name or "default")) for name in asked}
+        assert {name for name in asked if entry(**words).applies("SEQ-1", there[name])} == modes
 
     def test_not_to_other_clauses_nor_to_others(self) -> None:
         assert not entry().applies("SEQ-10", NETWORK)

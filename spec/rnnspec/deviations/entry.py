@@ -47,6 +47,7 @@ class Entry:
     seen: date
     versions: Mapping[str, str] = field(default_factory=dict)
     device: Patterns = ANY
+    unless: tuple[str, ...] = ()
     dtype: Patterns = ANY
     mode: Patterns = ANY
     case: Patterns = ANY
@@ -65,6 +66,7 @@ class Entry:
         told = (self.device, self.dtype, self.mode, self.case)
         words = [f"{name} {specifier}" for name, specifier in self.versions.items()]
         words += [" or ".join(patterns) for patterns in told if patterns != ANY]
+        words += [f"not in {mode}" for mode in self.unless]
         return ", ".join(words) or "everywhere"
 
     def applies(self, clause: str, network: Network) -> bool:
@@ -78,6 +80,7 @@ class Entry:
             and _like(self.mode, network.case.mode)
             and _like(self.dtype, dtype_name(network.case.dtype))
             and _like(self.device, network.device.type, str(network.device), str(network.place))
+            and not set(self.unless) & set(network.maths.words)
             and _like(self.case, *names(network.case))
             and self._installed
         )

@@ -25,7 +25,7 @@ else:
 SCHEMA = Path(__file__).parent / "schema.json"
 
 HEADER = re.compile(r"\s*\[\[\s*deviation\s*\]\]")
-LISTS = ("device", "dtype", "mode", "case", "outcome", "check", "raises", "signal")
+LISTS = ("device", "unless", "dtype", "mode", "case", "outcome", "check", "raises", "signal")
 """What may be written as one string or as several."""
 
 
