@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from ..implementation import Network
@@ -51,9 +52,15 @@ def load(files: Iterable[str | Path] = (), base: Path | None = None) -> Deviatio
     Raises:
         Refused: a file cannot be read, or an entry of it is none.
     """
-    shipped = [read(path, path.name, shipped=True) for path in sorted(FOLDER.glob("*.toml"))]
-    further = [read(Path(base or "", file), str(file)) for file in files]
-    return Deviations(entry for part in (*shipped, *further) for entry in part)
+    further = [entry for file in files for entry in read(Path(base or "", file), str(file))]
+    return Deviations([*shipped(), *further])
+
+
+@cache
+def shipped() -> tuple[Entry, ...]:
+    """The entries of this folder, read once in a process."""
+    files = sorted(FOLDER.glob("*.toml"))
+    return tuple(entry for file in files for entry in read(file, file.name, shipped=True))
 
 
 def settled(outcome: str, message: str, listed: Sequence[Entry], implementation: str) -> tuple[str, str]:
