@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rnnspec import result
+from rnnspec import SPECIFICATION, result
 from rnnspec.report.badge import badge
 from rnnspec.report.standing import everything, standings
 from rnnspec.result import Row
@@ -73,6 +74,45 @@ def test_shards_of_a_part_are_a_part(tmp_path: Path) -> None:
     paths = [part(tmp_path / str(n), n, of=of(ROWS, whole=False)) for n in range(1, COUNT + 1)]
     assert run("merge", *paths, "-o", tmp_path / "all").exit_code == 0
     assert result.read(tmp_path / "all")[0]["whole"] is False
+
+
+def tally(profile: str = "cell", known: tuple[str, ...] = (), **outcomes: int) -> dict[str, Any]:
+    told = {"profile": profile, "implementation": "mine", "device": "cpu"}
+    return {**told, "outcomes": outcomes, "known": list(known)}
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (tally(PASS=2), "mine on cpu conforms to rnnspec {}, profile cell, scope core"),
+        (tally(PASS=2, FAIL=1), "mine on cpu does not conform to profile cell: 1 row failed"),
+        (tally(known=("SEQ-8",), KNOWN=1), "mine on cpu conforms *, scope core but for * SEQ-2, SEQ-8"),
+    ],
+)
+def test_the_whole_has_a_verdict(last: dict[str, Any], said: str, tmp_path: Path) -> None:
+    counts = [tally(PASS=1), tally(), tally(known=("SEQ-2",), KNOWN=1) if last["known"] else tally(), last]
+    paths = [part(tmp_path / str(n), n, tallies=[each]) for n, each in enumerate(counts, 1)]
+    ran = run("merge", *paths, "-o", tmp_path / "all")
+    head = result.read(tmp_path / "all")[0]
+    assert fnmatch(head["profiles"][0], said.format(SPECIFICATION))
+    assert ran.stdout.splitlines() == head["profiles"]
+    assert ran.exit_code == ("does not" in said)
+    assert "tallies" not in head
+
+
+def test_shards_of_other_profiles(parts: list[Path], tmp_path: Path) -> None:
+    other = part(tmp_path / "other", 4, tallies=[tally()])
+    assert refusal(tmp_path, *parts[:3], other) == f"{other}:1: the profiles are not those of {parts[0]}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"profile": 1}, {"outcomes": {"PASS": -1}}, {"outcomes": {"PASS": True}}, {"known": [1]}, {"more": 1}],
+    ids=str,
+)
+def test_what_is_no_tally(wrong: dict[str, Any], parts: list[Path], tmp_path: Path) -> None:
+    other = part(tmp_path / "other", 4, tallies=[tally() | wrong])
+    assert refusal(tmp_path, *parts[:3], other).endswith("is not a list of tallies")
 
 
 def test_a_shard_may_be_empty(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from rnnspec import profiles, recording, result
+from rnnspec import recording, result
 from rnnspec.check import NotClaimed
 from rnnspec.implementation import DropIn
 from rnnspec.notation import BEYOND, CELLS, CLAIMS, LAYERS, MODES
 from rnnspec.profiles import PROFILES, verdict
 from rnnspec.scopes import Scope
+from rnnspec.tallies import Tally
 
 CLAUSES = '''
 import pytest
@@ -251,6 +252,7 @@ class TestTheProfiles:
     @pytest.mark.parametrize("outcome", sorted(result.BAD))
     def test_every_bad_outcome_is_failed(self, outcome: str) -> None:
         row = result.Row("SEQ-1", "MUST", "", "RNN", "", "", "", outcome, None, "", 0.0)
-        said = "does not conform to profile cell: 1 row failed"
-        assert verdict("cell", Scope(), [row], whole=True) == (False, said)
-        assert profiles.verdict("cell", Scope(), [], whole=False)[0] is None
+        said = "mine on cpu does not conform to profile cell: 1 row failed"
+        mine = Tally("cell", "mine", "cpu")
+        assert verdict(mine.of([row]), Scope(), whole=True) == (False, said)
+        assert verdict(mine, Scope(), whole=False)[0] is None

@@ -202,6 +202,30 @@ class TestSession:
         assert head["whole"] is False
         assert head["of"]["whole"] is True
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("--rnn-profile=sequence", "--rnn-profile=cell"),
+            ("--rnn-profile=cell", "--rnn-without=hx"),
+            ("--rnn-profile=sequence", "--rnn-scope=full"),
+            ("--rnn-profile=sequence", "-k", "LSTM"),
+        ],
+        ids=" ".join,
+    )
+    def test_the_whole_has_the_verdict_of_one_run(
+        self, options: tuple[str, ...], small: pytest.Pytester
+    ) -> None:
+        ran = small.runpytest_inprocess("--rnn-results=all.jsonl", "--rnn-device=cpu", *options)
+        one = result.read(small.path / "all.jsonl")[0]
+        for number in (1, 2):
+            small.runpytest_inprocess(
+                f"--rnn-results={number}.jsonl", "--rnn-device=cpu", f"--rnn-shard={number}/2", *options
+            )
+        found = run("merge", *(small.path / f"{n}.jsonl" for n in (1, 2)), "-o", small.path / "merged")
+        assert found.stdout.splitlines() == one["profiles"]
+        assert result.read(small.path / "merged")[0]["profiles"] == one["profiles"]
+        assert found.exit_code == ("does not conform" in ran.stdout.str())
+
     def test_a_selection_is_sharded_and_is_a_part(self, small: pytest.Pytester) -> None:
         found, rows = joined(small, 2, "-k", "LSTM")
         assert found["whole"] is False

@@ -6,11 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import tallies
+from .profiles import verdict
 from .result import Row
+from .scopes import Scope
 from .shards import Shard, digest, shard
 from .source import Refused
 
 Heads = Mapping[str, Mapping[str, Any]]
+Verdict = tuple[bool | None, str]
 
 ALIKE = ("rnnspec", "dtypes", "devices", "threads")
 """What the shards of a run have in common beside what may be merged at all."""
@@ -55,17 +59,33 @@ def each_once(heads: Heads) -> None:
         raise Refused(f"{which} of {count} {'are' if others else 'is'} missing")
 
 
-def joined(heads: Heads, rows: Sequence[Row]) -> dict[str, Any]:
-    """What is to be said of all shards together; `rows` are those of all of them, no two alike.
+def joined(heads: Heads, rows: Sequence[Row]) -> tuple[dict[str, Any], list[Verdict]]:
+    """What is to be said of all shards together, and the verdicts on the profiles that they were tried for;
+    `rows` are those of all of them, no two alike.
 
     Raises:
-        Refused: these are not the rows of the run.
+        Refused: these are not the rows of the run, or not all were tried for the same profiles.
     """
     first, head = next(iter(heads.items()))
     of, found = head["of"], {"rows": len(rows), "digest": digest(row.key for row in rows)}
     if found != {key: of[key] for key in found}:
         raise Refused(f"{first}:1: the run is of {_said(of)}, and these are {_said(found)}")
-    return {"whole": of["whole"], "seconds": _sums(heads)}
+    verdicts = _verdicts(heads)
+    said = {"whole": of["whole"], "seconds": _sums(heads), "profiles": [said for _, said in verdicts]}
+    return said, verdicts
+
+
+def _verdicts(heads: Heads) -> list[Verdict]:
+    first, head = next(iter(heads.items()))
+    whole = tallies.read(head)
+    for name, other in list(heads.items())[1:]:
+        more = tallies.read(other)
+        if [each.subject for each in more] != [each.subject for each in whole]:
+            raise Refused(f"{name}:1: the profiles are not those of {first}")
+        whole = [each.and_(its) for each, its in zip(whole, more, strict=True)]
+    seed = head.get("seed")
+    scope = Scope(head["scope"], tuple(seed) if isinstance(seed, list) else ())
+    return [verdict(tally, scope, head["of"]["whole"]) for tally in whole]
 
 
 def _part(head: Mapping[str, Any]) -> Shard:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .joining import ALIKE, each_once, joined, sharded
+from .joining import ALIKE, Verdict, each_once, joined, sharded
 from .report.standing import File, everything
 from .result import Row
 from .source import Refused
@@ -19,8 +19,8 @@ SAME = ("specification", "torch", "scope", "seed")
 """What must not differ: a row does not say it, and a reader would take it for one and the same."""
 
 
-def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
-    """The header and the rows of all files, given by name.
+def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row], list[Verdict]]:
+    """The header and the rows of all files, given by name, and of shards the verdicts on profiles.
 
     The header is the first's, with the times of all; the parts' own headers are kept in `merged` without
     theirs, and the file is as old as the oldest of them. It is whole where nothing was left out of any, or
@@ -40,8 +40,8 @@ def merged(files: Mapping[str, File]) -> tuple[dict[str, Any], list[Row]]:
         each_once(heads)
     rows = _distinct(files)
     _same_times(heads)
-    head = _header(list(heads.values()), len(rows))
-    return (head | joined(heads, rows) if parts else head), rows
+    more, verdicts = joined(heads, rows) if parts else ({}, [])
+    return _header(list(heads.values()), len(rows)) | more, rows, verdicts
 
 
 def _same(heads: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> None:
@@ -95,7 +95,7 @@ def _header(heads: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
     if not any("benchmarks" in head for head in heads):
         del every["benchmarks"]
     return {
-        **{key: value for key, value in heads[0].items() if key not in ("shard", "of")},
+        **{key: value for key, value in heads[0].items() if key not in ("shard", "of", "tallies")},
         **every,
         "rows": rows,
         "whole": all(everything(head) for head in heads),

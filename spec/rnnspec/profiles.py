@@ -7,14 +7,15 @@ claims, and what an implementation promises beyond a profile has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from . import SPECIFICATION
 from .check import NotClaimed
 from .notation import BASIC, BEYOND, CELLS, CLAIMS, LAYERS, MODES, OPTIONAL
-from .result import BAD, Row
+from .result import BAD
 from .scopes import Scope
+from .tallies import Tally
 
 
 class Profile(NamedTuple):
@@ -66,24 +67,25 @@ PROFILES = {
 }
 
 
-def verdict(name: str, scope: Scope, rows: Sequence[Row], whole: bool) -> tuple[bool | None, str]:
+def verdict(tally: Tally, scope: Scope, whole: bool) -> tuple[bool | None, str]:
     """Whether an implementation conforms to a profile, and a sentence that says so; None: not known.
 
-    `rows` are those of the profile, without the rows that do not apply; `whole` tells whether they are all
-    of its rows in that scope. What fails in a part of them fails.
+    `whole` tells whether these are all rows of the profile in that scope. What fails in a part of them fails.
     """
-    counts = {
-        "failed": sum(row.outcome in BAD for row in rows),
-        "not claimed": sum(row.outcome == "NOT CLAIMED" for row in rows),
-    }
+    conforms, said = _verdict(tally, scope, whole)
+    return conforms, f"{tally.implementation} on {tally.device} {said}"
+
+
+def _verdict(tally: Tally, scope: Scope, whole: bool) -> tuple[bool | None, str]:
+    name = tally.profile
+    counts = {"failed": tally.count(*BAD), "not claimed": tally.count("NOT CLAIMED")}
     missed = ", ".join(
         f"{count} {'row' if count == 1 else 'rows'} {what}" for what, count in counts.items() if count
     )
-    if missed or (whole and not rows):
+    if missed or (whole and not tally.outcomes):
         return False, f"does not conform to profile {name}: {missed or 'no row of it was tried'}"
     if scope.name == "smoke" or scope.seeds or not whole:
         why = f"scope {scope}" if whole else "tried in part"
         return None, f"no verdict on profile {name}: {why}"
-    known = list(dict.fromkeys(row.clause for row in rows if row.outcome == "KNOWN"))
-    but = f" but for the listed deviations in {', '.join(known)}" if known else ""
+    but = f" but for the listed deviations in {', '.join(tally.known)}" if tally.known else ""
     return True, f"conforms to rnnspec {SPECIFICATION}, profile {name}, scope {scope}{but}"

@@ -19,6 +19,7 @@ from . import SPECIFICATION, __version__
 from .notation import DTYPES, MODES
 from .shards import shard
 from .source import Source, shown
+from .tallies import are_tallies
 from .timed import are_benchmarks
 
 LEVELS = ("MUST", "SHOULD", "MAY")
@@ -223,6 +224,7 @@ HEAD: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "handshakes": ("a list", lambda value: isinstance(value, list)),
     "shard": ("a shard, such as 3/8", _is_shard),
     "of": ("what a shard is of", _is_union),
+    "tallies": ("a list of tallies", are_tallies),
     "benchmarks": ("a list of benchmarks with their times", are_benchmarks),
 }
 """The same of what is read of a header, where it has it."""

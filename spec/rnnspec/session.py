@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from .report import terminal
 from .report.handshakes import Handshake
 from .scopes import Scope
 from .shards import Shard
+from .tallies import Tally
 
 NOTE = "rnnspec"
 """Under this name a report carries its row, norm and times among its user properties."""
@@ -110,15 +111,19 @@ class Run:
         """No row is missing of those that were to be tried."""
         return len(self.notes) == self.expected
 
-    def verdicts(self) -> Iterator[tuple[bool | None, str]]:
-        """Of each implementation on each device, and each profile: whether it conforms, in a sentence."""
+    @property
+    def tallies(self) -> Iterator[Tally]:
+        """Of each implementation on each device, and each profile."""
         for subject, place in self.subjects:
             for name in self.profiles:
                 counted = [note.row for note in self.notes.values() if name in note.profiles]
-                mine = (subject.name, str(place))
-                rows = [row for row in counted if (row.implementation, row.device) == mine]
-                conforms, said = verdict(name, self.scope, rows, self.whole and self.complete)
-                yield conforms, f"{subject.name} on {place} {said}"
+                mine = subject.name, str(place)
+                yield Tally(name, *mine).of(r for r in counted if (r.implementation, r.device) == mine)
+
+    def verdicts(self) -> Iterator[tuple[bool | None, str]]:
+        """Of each tally: whether the implementation conforms, in a sentence."""
+        for tally in self.tallies:
+            yield verdict(tally, self.scope, self.whole and self.complete)
 
 
 RUN = pytest.StashKey[Run]()
@@ -209,9 +214,9 @@ class Recorder:
         )
 
     def _part(self) -> dict[str, Any]:
-        """Which shard it is, and of what; which workers there were on other machines."""
-        union = self.run.union
-        part = {"shard": str(self.run.shard), "of": union._asdict()} if union else {}
+        """Which shard it is, of what, and its tallies; which workers there were on other machines."""
+        union, tallies = self.run.union, [asdict(tally) for tally in self.run.tallies]
+        part = {"shard": str(self.run.shard), "of": union._asdict(), "tallies": tallies} if union else {}
         return part | ({"workers": sorted(self.run.elsewhere)} if self.run.elsewhere else {})
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -103,7 +103,10 @@ def merge(
     results: Results,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
 ) -> None:
-    """Make one file of several: of other implementations, devices or parts, and of one version each."""
+    """Make one file of several: of other implementations, devices or parts, and of one version each.
+
+    Of shards that were tried for a profile it says the verdict on the whole, and exits with 1 if that is bad.
+    """
     twice = [path for number, path in enumerate(results) if path in results[:number]]
     if twice:
         unusable(f"{twice[0]} is given twice")
@@ -112,8 +115,11 @@ def merge(
     from ..merging import merged
 
     with refused():
-        head, rows = merged(dict(zip(map(str, results), files, strict=True)))
+        head, rows, verdicts = merged(dict(zip(map(str, results), files, strict=True)))
         result.write(output, head, rows)
+    if verdicts:
+        say(said for _, said in verdicts)
+        raise typer.Exit(any(conforms is False for conforms, _ in verdicts))
 
 
 @app.command(epilog=example("conformance results/*.jsonl"))
