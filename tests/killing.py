@@ -15,8 +15,9 @@ from rnnspec.blame import judged
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause
 from rnnspec.deviations import load
-from rnnspec.implementation import Implementation, Network
+from rnnspec.implementation import Implementation
 from rnnspec.keeping import kept
+from rnnspec.network import Network
 from rnnspec.result import BAD
 from rnnspec.scopes import work
 from rnnspec.trial import Search, trying

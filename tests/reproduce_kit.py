@@ -20,7 +20,8 @@ import wrong
 from rnnspec.bound import pinned, propagated
 from rnnspec.case import Case
 from rnnspec.check import Accepted, Evidence, Form, agrees, equals
-from rnnspec.implementation import DropIn, Network
+from rnnspec.implementation import DropIn
+from rnnspec.network import Network
 from rnnspec.reference import Result
 from rnnspec.reproduce import script
 from rnnspec.trial import Call, trying

@@ -23,8 +23,8 @@ from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import agrees
 from rnnspec.cli import app
-from rnnspec.implementation import Network
 from rnnspec.loading import Unusable, load
+from rnnspec.network import Network
 from rnnspec.notation import BASIC, LAYERS
 from rnnspec.ragged import packed
 

@@ -14,7 +14,7 @@ from rnnspec import adapters
 from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import Failed, agrees
-from rnnspec.implementation import Network
+from rnnspec.network import Network
 from rnnspec.ragged import alone, beyond, lengths
 
 pytestmark = pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")

@@ -13,8 +13,8 @@ from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import agrees
 from rnnspec.gradients import expected
-from rnnspec.implementation import Network
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import LAYERS
 
 if importlib.util.find_spec("mlx") is None:

@@ -13,7 +13,8 @@ from rnnspec import adapters
 from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import Failed, agrees
-from rnnspec.implementation import Implementation, Network
+from rnnspec.implementation import Implementation
+from rnnspec.network import Network
 from rnnspec.ragged import alone, beyond, lengths
 
 EVERY = ("onnxruntime", "onnx.reference", "openvino", "torch.onnx")

@@ -12,8 +12,8 @@ import torch
 from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import agrees
-from rnnspec.implementation import Network
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import LAYERS, MODES, is_cell
 
 if importlib.util.find_spec("paddle") is None:

@@ -13,8 +13,8 @@ from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import agrees
 from rnnspec.gradients import expected, weighed, weighing
-from rnnspec.implementation import Network
 from rnnspec.loading import load
+from rnnspec.network import Network
 
 if importlib.util.find_spec("tinygrad") is None:
     pytest.skip("needs the extra tinygrad", allow_module_level=True)

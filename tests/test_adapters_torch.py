@@ -17,7 +17,8 @@ from rnnspec.check import Failed, NotClaimed, agrees
 from rnnspec.deviations import load
 from rnnspec.factors import Factors, Held
 from rnnspec.gradients import agree, expected, given, weighing
-from rnnspec.implementation import Amended, Implementation, Network
+from rnnspec.implementation import Amended, Implementation
+from rnnspec.network import Network
 
 CASES = {
     "torch.jit": [Case("RNN"), Case("GRU", hx=False), Case("LSTM", L=2, bidirectional=True), Case("GRUCell")],

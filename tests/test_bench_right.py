@@ -19,8 +19,9 @@ from rnnspec.benchmarks.figures import Entry
 from rnnspec.benchmarks.ways import WAYS, Packed
 from rnnspec.case import Case
 from rnnspec.check import Failed
-from rnnspec.implementation import DropIn, Network
+from rnnspec.implementation import DropIn
 from rnnspec.loading import load
+from rnnspec.network import Network
 
 CPU = torch.device("cpu")
 CASE = Case("LSTM", T=4, B=3)

@@ -17,7 +17,8 @@ from rnnspec import bound, reference
 from rnnspec.affine import Affine, Rounding
 from rnnspec.axes import built, cases, each
 from rnnspec.case import Case
-from rnnspec.implementation import DropIn, Network
+from rnnspec.implementation import DropIn
+from rnnspec.network import Network
 from rnnspec.notation import DTYPES, UNIT_ROUNDOFF, dtype_name
 from rnnspec.reference import Result
 from ways import HALF, STEPS, WAYS, by_torch

@@ -22,9 +22,9 @@ from rnnspec import axes, catalogue
 from rnnspec.adapters import SHIPPED
 from rnnspec.catalogue import Clause
 from rnnspec.deviations import Entry, load
-from rnnspec.implementation import Network
 from rnnspec.loading import Unusable
 from rnnspec.loading import load as implementation
+from rnnspec.network import Network
 from rnnspec.notation import DTYPES
 from rnnspec.reproduce.listed import Listed, listed, scripts
 from script_kit import Ran

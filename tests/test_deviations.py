@@ -17,9 +17,9 @@ from rnnspec.cli import app
 from rnnspec.deviations import FOLDER, Deviations, Entry, Refused, load, settled
 from rnnspec.deviations.entry import names
 from rnnspec.deviations.reading import read
-from rnnspec.implementation import Network
 from rnnspec.loading import load as implementation
 from rnnspec.maths import Maths
+from rnnspec.network import Network
 
 CPU = torch.device("cpu")
 

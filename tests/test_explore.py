@@ -18,7 +18,8 @@ from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed, has_shape
 from rnnspec.clauses import test_54_any_size
 from rnnspec.explore import fixed, for_all
-from rnnspec.implementation import DropIn, Network
+from rnnspec.implementation import DropIn
+from rnnspec.network import Network
 from rnnspec.trial import Search, Trial, trying
 
 RNN = Case("RNN")

@@ -22,8 +22,9 @@ from rnnspec.case import Case
 from rnnspec.handshake import Finding, diagnosed
 from rnnspec.handshake.manner import TORCHS, run
 from rnnspec.handshake.probes import KINDS, STAGES
-from rnnspec.implementation import DropIn, Implementation, Network
+from rnnspec.implementation import DropIn, Implementation
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import GATES, MODES
 
 CPU = torch.device("cpu")

@@ -15,8 +15,9 @@ import plain
 from rnnspec import gradients, loading
 from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
-from rnnspec.implementation import Amended, DropIn, Implementation, Network, Run
+from rnnspec.implementation import Amended, DropIn, Implementation, Run
 from rnnspec.loading import Unusable, load, mode_of
+from rnnspec.network import Network
 from rnnspec.notation import BASIC, BEYOND, CLAIMS, MODES, OPTIONAL
 
 CPU = torch.device("cpu")

@@ -9,9 +9,10 @@ from rnnspec import implementation
 from rnnspec.adapters.torch_tools import CALLED
 from rnnspec.case import Case
 from rnnspec.check import NotClaimed
-from rnnspec.implementation import DropIn, Network
+from rnnspec.implementation import DropIn
 from rnnspec.lacking import LACKS, lacking
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import CLAIMS, LAYERS
 
 

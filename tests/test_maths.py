@@ -18,9 +18,10 @@ from rnnspec.check import Failed, agrees
 from rnnspec.factors import EXACTLY, Factors, Held
 from rnnspec.gradients import expected, weighing
 from rnnspec.handshake import command as handshake
-from rnnspec.implementation import Implementation, Network, Run
+from rnnspec.implementation import Implementation, Run
 from rnnspec.loading import Unusable, place
 from rnnspec.maths import Maths
+from rnnspec.network import Network
 from rnnspec.notation import BASIC
 from rnnspec.reproduce import command as reproduce
 from rnnspec.result import Row

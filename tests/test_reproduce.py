@@ -29,7 +29,8 @@ from reproduce_kit import (
 from rnnspec.bound import pinned
 from rnnspec.case import Case
 from rnnspec.check import Failed, agrees, equals
-from rnnspec.implementation import Implementation, Network, Run
+from rnnspec.implementation import Implementation, Run
+from rnnspec.network import Network
 from rnnspec.reproduce import script
 from rnnspec.trial import trying
 

@@ -15,8 +15,8 @@ from reproduce_kit import Body, execute, fails, with_torch
 from rnnspec import ragged
 from rnnspec.case import Case
 from rnnspec.check import equals, has_dtype, has_shape, rejects
-from rnnspec.implementation import Network
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import MODES, is_cell
 from rnnspec.refusals import resized, three
 from rnnspec.reproduce.chain import taken_apart

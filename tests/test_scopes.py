@@ -16,8 +16,8 @@ from rnnspec import axes, result, scopes
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause, every
 from rnnspec.deviations import Entry
-from rnnspec.implementation import Network
 from rnnspec.loading import load
+from rnnspec.network import Network
 from rnnspec.notation import MODES
 from rnnspec.scopes import FURTHER, ISOLATED, SLOW, Scope
 

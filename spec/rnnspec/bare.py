@@ -11,7 +11,7 @@ from torch import Tensor
 from . import check, recording
 from .case import Case
 from .catalogue import Clause
-from .implementation import Network
+from .network import Network
 
 
 class Kept:

@@ -14,8 +14,8 @@ import pytest
 from .check import Failed, NotClaimed
 from .deviations import Entry, settled
 from .hardware import exhausted, lacking
-from .implementation import Network
 from .isolation.limits import Ended, Escaped, overtime
+from .network import Network
 from .notation import dtype_name
 from .reproduce import script
 from .trial import Trial
@@ -27,7 +27,7 @@ KIT = Path(__file__).parent
 OURS = (
     KIT / "clauses",
     KIT / "adapters",
-    *(KIT / f"{name}.py" for name in ("implementation", "renewed", "transformed", "gradients")),
+    *(KIT / f"{name}.py" for name in ("implementation", "network", "renewed", "transformed", "gradients")),
 )
 """Where an exception is the implementation's doing: in a clause that looks at it, in the seam, in what is
 made of it, in its backward."""

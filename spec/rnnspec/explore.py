@@ -18,8 +18,8 @@ from zlib import crc32
 
 from .case import FIELDS, Case
 from .check import NotClaimed
-from .implementation import Network
 from .isolation.limits import overtime
+from .network import Network
 from .notation import dtype_name
 from .trial import current
 

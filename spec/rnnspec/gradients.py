@@ -18,8 +18,8 @@ from .affine import Rounding
 from .backward import Tape, Traced, Weight
 from .bound import Noise, threads
 from .case import Case
-from .implementation import Network
 from .keeping import pristine
+from .network import Network
 from .reference import Result
 
 Gradients = Mapping[str, Tensor]

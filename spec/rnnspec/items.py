@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .check import NotClaimed
-from .implementation import Network
+from .network import Network
 from .session import RUN
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .implementation import DropIn, Network
+from .implementation import DropIn
 from .keeping import kept, settings
 from .keeping.patches import Patches
+from .network import Network
 from .trial import trying
 
 KERNEL = re.compile(r"rnn|lstm|gru|mm$|mv$|dot|einsum|linear|matmul|conv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .implementation import Network
+from .network import Network
 
 
 def part(rnn: Network, layer: int, direction: int = 0) -> Network:

@@ -21,11 +21,12 @@ from .blame import judged  # noqa: E402
 from .case import Case  # noqa: E402
 from .check import NotClaimed  # noqa: E402
 from .handshake.noticed import noticed  # noqa: E402
-from .implementation import Implementation, Network  # noqa: E402
+from .implementation import Implementation  # noqa: E402
 from .isolation.asked import left_out, only_marked  # noqa: E402
 from .isolation.plugin import see_to_harm  # noqa: E402
 from .items import counted, needs, network_of, profiles  # noqa: E402
 from .keeping import kept, patches  # noqa: E402
+from .network import Network  # noqa: E402
 from .notation import BEYOND, dtype_name  # noqa: E402
 from .recorded import claim, recorded, refuse_update  # noqa: E402
 from .reporting import begun, concluded, shortened  # noqa: E402

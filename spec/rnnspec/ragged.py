@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 from .bound import predicted
 from .case import Case
 from .check import Failed, NotClaimed, describe
-from .implementation import Network
+from .network import Network
 from .reference import Result
 
 State = tuple[Tensor, ...]

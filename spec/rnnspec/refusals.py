@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from .case import Case
 from .check import rejects
-from .implementation import Network
+from .network import Network
 from .notation import is_cell
 
 State = tuple[Tensor, ...]

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from . import check
 from .bound import predicted, propagated
-from .implementation import Network
+from .network import Network
 
 
 def around(rnn: Network, module: Any, **changes: Any) -> Network:

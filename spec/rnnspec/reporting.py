@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .catalogue import first_sentence
-from .implementation import Network
+from .network import Network
 from .notation import dtype_name
 from .session import NOTE
 

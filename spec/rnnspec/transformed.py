@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 from .bound import predicted, propagated
 from .case import Case
 from .check import NotClaimed, agrees, differs
-from .implementation import Network
+from .network import Network
 
 
 @dataclass(frozen=True)

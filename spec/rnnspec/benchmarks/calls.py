@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from ..case import Case
-from ..implementation import Network
+from ..network import Network
 from .ways import Way
 
 

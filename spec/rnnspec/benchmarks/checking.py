@@ -19,8 +19,8 @@ from ..bound import propagated
 from ..case import Case
 from ..check import agrees
 from ..gradients import Attached, Gradients
-from ..implementation import Network
 from ..keeping import pristine
+from ..network import Network
 from ..notation import UNIT_ROUNDOFF
 from ..ragged import alone
 from ..reference import Result

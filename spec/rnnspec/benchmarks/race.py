@@ -13,7 +13,7 @@ import torch
 from .. import reference
 from ..case import Case
 from ..gradients import Attached
-from ..implementation import Network
+from ..network import Network
 from . import roofline, timing
 from .calls import Prepared
 from .figures import APART, Entry

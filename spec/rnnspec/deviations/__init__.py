@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from ..implementation import Network
+from ..network import Network
 from ..source import Refused
 from .entry import OUTCOMES, Entry
 from .reading import read

@@ -15,7 +15,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion
 
 from ..case import Case
-from ..implementation import DropIn, Network
+from ..implementation import DropIn
+from ..network import Network
 from ..notation import dtype_name
 
 OUTCOMES = ("FAIL", "CRASH", "TIMEOUT")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..implementation import Network
 from ..keeping import kept, pristine
+from ..network import Network
 from ..notation import dtype_name, is_cell
 from ..trial import trying
 from .described import described, dtypes

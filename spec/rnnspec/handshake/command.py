@@ -8,8 +8,8 @@ import sys
 from .. import loading
 from ..bound import threads
 from ..case import Case
-from ..implementation import Network
 from ..loading import Unusable
+from ..network import Network
 from ..notation import DTYPES
 from . import Finding, diagnosed
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ..check import Accepted, Failed
-from ..implementation import Network
 from ..isolation.asked import PLACE, limit, worker
 from ..isolation.plugin import INTERRUPTS, LOST, marked
+from ..network import Network
 from ..report.handshakes import AGREES
 from . import PATIENCE, diagnosed
 

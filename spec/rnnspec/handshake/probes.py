@@ -14,9 +14,9 @@ from torch import Tensor
 from ..bound import propagated
 from ..case import Case
 from ..check import Failed, NotClaimed
-from ..implementation import Network
 from ..isolation.limits import Ended, Escaped, contained
 from ..keeping import pristine
+from ..network import Network
 from ..notation import is_cell
 from ..reference import Result
 

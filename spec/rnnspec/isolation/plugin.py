@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ..blame import KIT, MEMORY
-from ..implementation import Network
 from ..items import network_of, profiles
+from ..network import Network
 from ..reporting import begun
 from ..result import BAD
 from ..session import RUN

@@ -21,9 +21,9 @@ from ..blame import judged
 from ..case import Case
 from ..catalogue import Clause
 from ..check import Accepted, Failed
-from ..implementation import Network
 from ..isolation.limits import contained, hard
 from ..keeping import kept
+from ..network import Network
 from ..notation import DTYPES, dtype_name
 from ..result import BAD
 from ..trial import Call, Trial, trying

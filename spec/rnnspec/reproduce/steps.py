@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..implementation import Network
+from ..network import Network
 from ..trial import Call
 from .chain import MADE
 

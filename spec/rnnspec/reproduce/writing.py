@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..check import Accepted, Evidence, Form
-from ..implementation import Amended, DropIn, Network
+from ..implementation import Amended, DropIn
+from ..network import Network
 from ..trial import Call
 from .chain import choices, located, taken_apart
 from .drawing import drawing, suffixed
