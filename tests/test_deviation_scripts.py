@@ -20,10 +20,12 @@ import torch
 import script_kit
 from rnnspec import axes, catalogue
 from rnnspec.adapters import SHIPPED
+from rnnspec.case import Case
 from rnnspec.catalogue import Clause
 from rnnspec.deviations import Entry, load
 from rnnspec.loading import Unusable
 from rnnspec.loading import load as implementation
+from rnnspec.maths import STATEMENTS, Maths
 from rnnspec.network import Network
 from rnnspec.notation import DTYPES
 from rnnspec.reproduce.listed import Listed, listed, scripts
@@ -66,24 +68,31 @@ def usable(names: frozenset[str]) -> list[str]:
 
 
 @cache
-def networks(clause: str, name: str) -> list[Network]:
+def networks(clause: str, name: str, maths: Maths) -> list[Network]:
     """The networks of an implementation on which a clause is tried, in every dtype and scope, on the CPU."""
     entries, subject = clauses()[clause].entries("full"), implementation(name)
     cases = [case for dtype in DTYPES.values() for case in axes.built(entries, dtype)]
     mine = [subject.fitted(case) for case in cases if case.mode in subject.modes]
-    return [Network(subject, case, torch.device("cpu")) for case in mine]
+    return [Network(subject, case, torch.device("cpu"), maths=maths) for case in mine]
 
 
 def about(script: Listed) -> list[Network]:
     """The networks that a script is about."""
-    every = [n for name in usable(script.implementations) for n in networks(script.clause, name)]
-    return [network for network in every if script.fits(network.case)]
+    subjects = usable(script.implementations)
+    every = [n for name in subjects for n in networks(script.clause, name, script.maths)]
+    return [network for network in every if script.fits(network.case, script.maths)]
 
 
 def entries_of(script: Listed) -> list[Entry]:
     """The entries about networks that the script is about, whatever the version of the library."""
     mine = about(script)
     return [entry for entry in ENTRIES if any(_is_about(entry, script.clause, n) for n in mine)]
+
+
+def mode(entry: Entry) -> Maths:
+    """The math mode that an entry is about."""
+    said = {pattern.partition(" ")[2].strip("*") for pattern in entry.device}
+    return Maths(tuple(word for word in STATEMENTS if word in said))
 
 
 def _is_about(entry: Entry, clause: str, network: Network) -> bool:
@@ -166,7 +175,20 @@ def test_has_an_entry(script: Listed) -> None:
 )
 def test_an_entry_has_a_script(entry: Entry) -> None:
     (name,) = usable(frozenset({entry.implementation}))
-    about = [n for n in networks(entry.clause, name) if _is_about(entry, entry.clause, n)]
+    every = networks(entry.clause, name, mode(entry))
+    about = [n for n in every if _is_about(entry, entry.clause, n)]
     assert about, "the entry is about no case"
-    without = [str(n.case) for n in about if not listed(entry.clause, n.case, name)]
+    without = [str(n.case) for n in about if not listed(entry.clause, n.case, name, n.maths)]
     assert not without, f"no script beside {entry.place} is about {without}"
+
+
+def test_a_script_about_a_mode_is_for_that_mode() -> None:
+    case = Case("LSTM")
+    names = [
+        [script.path.stem for script in listed("ERR-25", case, "torch.nn", Maths.named(mode))]
+        for mode in ("default", "onednn", "no-onednn", "deterministic+no-onednn")
+    ]
+    default, other, without, both = names
+    assert "err_25_without" not in default + other
+    assert without[0] == both[0] == "err_25_without"
+    assert set(without) == {*default, "err_25_without"}

@@ -288,7 +288,7 @@ class TestResults:
         assert wanted <= set(head)
         assert [field.name for field in fields(result.Row)] == [
             *("clause", "level", "case", "mode", "implementation", "device", "dtype"),
-            *("outcome", "headroom", "message", "seconds", "reproducer"),
+            *("outcome", "headroom", "message", "seconds", "reproducer", "kernels"),
         ]
         assert rows == sorted(rows, key=lambda row: row.key)
         assert len({row.key for row in rows}) == ITEMS

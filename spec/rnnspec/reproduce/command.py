@@ -122,7 +122,7 @@ def reproduced(asked: Asked) -> Reproducer:
         return Reproducer(PASSES, "", passes(asked, found))
     case, what = unpacked(found["fitted"]), found["message"].partition("\n")[0]
     tried_on = f"{asked.clause} on {case}, {dtype_name(case.dtype)}: {found['outcome']}, {what}"
-    for script in listed(str(asked.clause), case, asked.rnn):
+    for script in listed(str(asked.clause), case, asked.rnn, loading.place(asked.device).maths):
         if shows(script.text):
             return Reproducer(WRITTEN, script.text, tried_on)
     text = "\n".join([*_heading(asked, case), *found["lines"], ""])

@@ -1,0 +1,15 @@
+# ERR-25: A c_0 of another dtype than the weights' is refused, where h_0 has theirs.
+# Without oneDNN torch's float32 LSTM takes one of a lower dtype. No upstream issue.
+# cases: LSTM-T5-B3-I4-H7, float32, no-onednn
+import torch
+
+torch.backends.mkldnn.enabled = False
+rnn, x = torch.nn.LSTM(4, 7, dtype=torch.float32), torch.zeros(5, 3, 4, dtype=torch.float32)
+h, c = torch.zeros(1, 3, 7, dtype=torch.float32), torch.zeros(1, 3, 7, dtype=torch.bfloat16)
+try:
+    rnn(x, (h, c))
+except Exception as error:
+    print(f"refused: {error}")
+    raise SystemExit(False) from None
+print("a float32 LSTM takes a c_0 of bfloat16")
+raise SystemExit(True)
