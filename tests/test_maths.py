@@ -12,6 +12,8 @@ from torch import Tensor
 from mutants import precision
 from rnnspec import gradients, result, transformed
 from rnnspec.affine import Rounding
+from rnnspec.benchmarks.checking import checked
+from rnnspec.benchmarks.ways import WAYS
 from rnnspec.bound import propagated
 from rnnspec.case import Case
 from rnnspec.check import Failed, agrees
@@ -19,8 +21,9 @@ from rnnspec.factors import EXACTLY, Factors, Held
 from rnnspec.gradients import expected, weighing
 from rnnspec.handshake import command as handshake
 from rnnspec.implementation import Implementation, Run
+from rnnspec.keeping import kept
 from rnnspec.loading import Unusable, place
-from rnnspec.maths import Maths
+from rnnspec.maths import DEFAULT, Maths, Place, left_alone
 from rnnspec.network import Network
 from rnnspec.notation import BASIC
 from rnnspec.reproduce import command as reproduce
@@ -243,6 +246,45 @@ def test_a_place_is_read_as_it_is_said() -> None:
     assert str(place("cpu cudnn+cudnn+default")) == "cpu cudnn"
 
 
+OFF = [f"torch.backends.{place}.allow_tf32 = False" for place in ("cuda.matmul", "cudnn")]
+ON = [line.replace("False", "True") for line in OFF]
+WITHOUT = "torch.backends.cudnn.enabled = False"
+
+
+@pytest.mark.parametrize(
+    ("device", "mode", "statements"),
+    [
+        ("cpu", "default", []),
+        ("cuda", "default", OFF),
+        ("cuda:1", "no-tf32", OFF),
+        ("cuda", "no-cudnn", [*OFF, WITHOUT]),
+        ("cuda", "tf32", ON),
+        ("cuda", "no-cudnn+tf32", [WITHOUT, *ON]),
+    ],
+)
+def test_on_cuda_float32_is_float32_unless_tf32_is_asked_for(
+    device: str, mode: str, statements: list[str]
+) -> None:
+    there = Place(torch.device(device), Maths.named(mode))
+    assert there.statements == statements
+    with kept():
+        there.say()
+        if statements:
+            places = torch.backends.cuda.matmul, torch.backends.cudnn
+            assert {place.allow_tf32 for place in places} == {"tf32" in there.maths.words}
+
+
+def test_what_is_left_alone_on_cuda_is_tf32_where_it_is_allowed() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    with kept():
+        Place(cuda, Maths(("tf32",))).say()
+        assert (left_alone(cuda), left_alone(cpu)) == (Maths(("tf32",)), DEFAULT)
+        Place(cuda).say()
+        assert left_alone(cuda) == DEFAULT
+        torch.backends.cudnn.allow_tf32 = True
+        assert left_alone(cuda) == Maths(("tf32",))
+
+
 class Product(torch.autograd.Function):
     """A product of TF32, and products of TF32 in its backward."""
 
@@ -305,6 +347,13 @@ def test_right_results_of_tf32_pass_in_its_mode_alone(mode: str) -> None:
     got = gradients.given(strict, weighing(strict.case))
     with pytest.raises(Failed, match="gradient of"):
         gradients.agree(got, expected(strict.case))
+
+
+def test_right_results_of_tf32_are_timed_where_it_is_allowed() -> None:
+    grid = {"T": 30, "B": 8, "I": 64, "H": 64}
+    checked(network("RNN", ("tf32",), **grid), WAYS["whole"], grad=True)
+    with pytest.raises(Failed, match="is not what it must be"):
+        checked(network("RNN", (), **grid), WAYS["whole"], grad=True)
 
 
 def test_products_of_a_gradient_may_be_off_by_what_both_factors_lose() -> None:

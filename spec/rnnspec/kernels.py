@@ -73,7 +73,7 @@ def _watched(network: Network, around: Patches) -> Ran:
     """A call of a network of its own, which leaves no trace."""
     asked = replace(network, case=network.case.but(T=3, B=2), given=None)
     with kept(network.implementation.changes.patches, around), trying():
-        network.maths.say()
+        network.place.say()
         try:
             with _watching() as names:
                 asked(asked.case.input, asked.case.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,16 +53,6 @@ class Maths:
                 raise ValueError(f"{word!r} is not one of {', '.join(STATEMENTS)}")
         return cls(tuple(word for word in words if word != "default"))
 
-    @property
-    def statements(self) -> list[str]:
-        """What is said to torch."""
-        return [statement for word in self.words for statement in STATEMENTS[word]]
-
-    def say(self) -> None:
-        """To torch. Who tries a row puts torch's settings back (`keeping.kept`)."""
-        for statement in self.statements:
-            exec(statement, {"torch": torch})
-
     def factors(self, case: Case, own: Factors) -> Factors:
         """How finely the factors of products are held, beside what an implementation says of itself."""
         if "tf32" not in self.words or case.dtype != torch.float32:
@@ -98,6 +89,13 @@ def _without_tf32(device: torch.device, dtype: torch.dtype) -> str:
     return ""
 
 
+def left_alone(device: torch.device) -> Maths:
+    """The mode of float32 products that torch is in if nothing is said to it: TF32 where cuDNN may use it."""
+    places = torch.backends.cuda.matmul, torch.backends.cudnn
+    allowed = device.type == "cuda" and any(place.allow_tf32 for place in places)
+    return Maths(("tf32",)) if allowed else DEFAULT
+
+
 class Place(NamedTuple):
     """Where a row is tried: on a device, in a mode."""
 
@@ -106,3 +104,18 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.device} {self.maths}".strip()
+
+    @property
+    def statements(self) -> list[str]:
+        """What is said to torch; on CUDA that float32 is float32 too, unless TF32 is asked for."""
+        words = self.maths.words
+        if self.device.type == "cuda" and "tf32" not in words:
+            words = tuple(dict.fromkeys(("no-tf32", *words)))
+        return [statement for word in words for statement in STATEMENTS[word]]
+
+    def say(self) -> None:
+        """To torch. Who tries a row puts torch's settings back (`keeping.kept`)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch 2.9 advises other words, which older ones do not have
+            for statement in self.statements:
+                exec(statement, {"torch": torch})

@@ -213,7 +213,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         pyfuncitem.stash[KERNELS] = " ".join(ran or ())
         if why := network.maths.missed(network.device, network.case.dtype, ran):
             raise NotClaimed(why)
-        network.maths.say()
+        network.place.say()
         return (yield)
 
 

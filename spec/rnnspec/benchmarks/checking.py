@@ -18,6 +18,7 @@ from .. import reference
 from ..bound import propagated
 from ..case import Case
 from ..check import agrees
+from ..factors import Factors
 from ..gradients import Attached, Gradients
 from ..keeping import pristine
 from ..network import Network
@@ -29,6 +30,9 @@ from .ways import Way
 
 ROOM = 32
 """How many times what the plain evaluation is off by anybody may be off."""
+
+COARSE = 4
+"""And so many times what two factors of a product are off by, in TF32, as a share of the largest number."""
 
 TINY: Mapping[str, Any] = {"T": 4, "B": 3, "I": 4, "H": 7}
 
@@ -48,15 +52,15 @@ def checked(network: Network, way: Way, grad: bool = False) -> None:
     sizes = way.sizes(own)
     wanted, within = propagated(own) if min(sizes) == own.T else alone(own, sizes)
     agrees(ran(small, way, False).result, wanted, within)
-    _near(ran(network, way, grad), *_estimated(case, tuple(way.sizes(case)), grad))
+    _near(ran(network, way, grad), *_estimated(case, tuple(way.sizes(case)), grad), case.factors)
 
 
-def _near(found: Outcome, wanted: Outcome, plain: Outcome) -> None:
+def _near(found: Outcome, wanted: Outcome, plain: Outcome, factors: Factors) -> None:
     u = UNIT_ROUNDOFF[found.result.output.dtype]
     have, want, rough = (_parts(each) for each in (found, wanted, plain))
     for name, part in have.items():
-        off = (rough[name].double() - want[name]).abs().max()
-        agrees(part, want[name], ROOM * float(off + u * want[name].abs().max()), name)
+        off, most = (rough[name].double() - want[name]).abs().max(), want[name].abs().max()
+        agrees(part, want[name], ROOM * float(off + u * most) + COARSE * factors.relative * float(most), name)
 
 
 def _parts(outcome: Outcome) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ import torch
 from .. import reference
 from ..case import Case
 from ..gradients import Attached
+from ..maths import left_alone
 from ..network import Network
 from . import roofline, timing
 from .calls import Prepared
@@ -37,7 +38,8 @@ Times = dict[Hashable, list[float]]
 
 def network_of(entry: Entry, device: torch.device) -> Network:
     """Built anew; refused, as not claimed, where the way or the case is."""
-    network = Network(entry.implementation, WAYS[entry.way].case(entry.case), device)
+    case, maths = WAYS[entry.way].case(entry.case), left_alone(device)
+    network = Network(entry.implementation, case, device, maths=maths)
     network.needs("hx", *WAYS[entry.way].needs, *(["grad"] if entry.grad else []))
     return network
 

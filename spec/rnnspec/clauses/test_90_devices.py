@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from inspect import signature
@@ -187,13 +186,12 @@ def test_backward_in_another_mode(rnn, case):
     for before, after in ((False, True), (True, False), (False, False)):
         asked = gradients.leaves(rnn)
         rnn.module.train(before)
-        with _without_tf32():
-            parts = [part for _, part in rnn.attached(asked.x, asked.state).items()]
-            rnn.module.train(after)
-            try:
-                got = gradients.of(parts, loss, asked.named())
-            except Exception:  # cuDNN can go backward in training mode only, and says so
-                continue
+        parts = [part for _, part in rnn.attached(asked.x, asked.state).items()]
+        rnn.module.train(after)
+        try:
+            got = gradients.of(parts, loss, asked.named())
+        except Exception:  # cuDNN can go backward in training mode only, and says so
+            continue
         gradients.agree(got, expected(case))
     rnn.module.train()
 
@@ -201,22 +199,6 @@ def test_backward_in_another_mode(rnn, case):
 def _on_an_accelerator(rnn):
     if rnn.device.type == "cpu":
         raise NotClaimed("it is about accelerators")
-
-
-@contextmanager
-def _without_tf32():
-    """On CUDA float32 is float32: TF32, which cuDNN uses unless told otherwise, is DTY-6's affair."""
-    places = torch.backends.cuda.matmul, torch.backends.cudnn
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch 2.9 advises other words, which older ones do not have
-        before = [place.allow_tf32 for place in places]
-        try:
-            for place in places:
-                place.allow_tf32 = False
-            yield
-        finally:
-            for place, value in zip(places, before, strict=True):
-                place.allow_tf32 = value
 
 
 @pytest.mark.clause(id="DEV-2", level="MUST", source=EQUATIONS)
@@ -233,8 +215,7 @@ def test_accelerators_agree_with_the_cpu(rnn, case):
         packed = ragged.packed(case.input, sizes)
         runs.append((lambda net: ragged.run(net, packed, case.state), ragged.alone(case, sizes)))
     for run, (wanted, within) in runs:
-        with _without_tf32():
-            got, there = run(rnn), run(near)
+        got, there = run(rnn), run(near)
         agrees(got, wanted, within)
         agrees(got, there, 2 * within)
 
@@ -246,9 +227,8 @@ def test_accelerators_agree_with_the_cpu(rnn, case):
 def test_gradients_on_accelerators(rnn, case):
     """An accelerator gives the CPU's gradients within the sum of both bounds."""
     _on_an_accelerator(rnn)
-    with _without_tf32():
-        got = gradients.given(rnn, weighing(case))
-        there = gradients.given(replace(rnn, device=CPU), weighing(case))
+    got = gradients.given(rnn, weighing(case))
+    there = gradients.given(replace(rnn, device=CPU), weighing(case))
     wanted = expected(case)
     gradients.agree(got, wanted)
     for name, part in got.items():
@@ -261,7 +241,7 @@ def test_gradients_on_accelerators(rnn, case):
 def test_scattered_weights_on_accelerators(rnn, case):
     """On an accelerator weights that lie apart in memory give what weights in one piece give."""
     _on_an_accelerator(rnn)
-    with _without_tf32(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that the weights are not in one piece
         follows(rnn)
         for name, value in rnn.weights.items():
@@ -278,11 +258,10 @@ def test_modules_are_moved(rnn, case):
     move.
     """
     _on_an_accelerator(rnn)
-    with _without_tf32():
-        for device in (rnn.device, CPU, rnn.device):
-            rnn.module.to(device)
-            holds(rnn.module, rnn.weights)
-            follows(around(replace(rnn, device=device), rnn.module))
+    for device in (rnn.device, CPU, rnn.device):
+        rnn.module.to(device)
+        holds(rnn.module, rnn.weights)
+        follows(around(replace(rnn, device=device), rnn.module))
 
 
 @pytest.mark.clause(id="DEV-12", level="MUST", source="torch.nn.utils.rnn.PackedSequence.to")

@@ -71,7 +71,7 @@ def diagnosed(
     finding = Finding(network.case.mode)
     judge, start = _Judge(finding, patience), time.perf_counter()
     with trying(), kept(network.implementation.changes.patches):
-        network.maths.say()
+        network.place.say()
         for stage, cases in applicable(network):
             if judge.knows_enough(stage) or time.perf_counter() - start > limit:
                 continue

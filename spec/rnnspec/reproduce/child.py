@@ -96,7 +96,7 @@ def attempt(clause: Clause, network: Network, seconds: float, calls: Watched) ->
     own = network.implementation.changes.patches
     with hard(seconds, sys.stderr), bound.threads(1), kept(own), trying() as trial:
         trial.calls = calls
-        network.maths.say()
+        network.place.say()
         try:
             with contained(lambda: False):
                 bare.call(clause, network)

@@ -63,7 +63,7 @@ class Script:
         used = [network.case, *(calls[n].network.case for n in kept)]
         self.cases = [*used, *(case.but(seed=case.seed + 1) for case in used)]
         self.names = Names(self.cases)
-        self.imports = ["import torch", *network.maths.statements]
+        self.imports = ["import torch", *network.place.statements]
         self.networks: dict[int, tuple[str, str]] = {}
         self.built: list[str] = []
         if not kept:
