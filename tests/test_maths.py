@@ -248,6 +248,10 @@ def test_a_place_is_read_as_it_is_said() -> None:
 
 OFF = [f"torch.backends.{place}.allow_tf32 = False" for place in ("cuda.matmul", "cudnn")]
 ON = [line.replace("False", "True") for line in OFF]
+SUMS = [
+    f"torch.backends.cuda.matmul.allow_{half}_reduced_precision_reduction = False"
+    for half in ("fp16", "bf16")
+]
 WITHOUT = "torch.backends.cudnn.enabled = False"
 
 
@@ -255,11 +259,11 @@ WITHOUT = "torch.backends.cudnn.enabled = False"
     ("device", "mode", "statements"),
     [
         ("cpu", "default", []),
-        ("cuda", "default", OFF),
-        ("cuda:1", "no-tf32", OFF),
-        ("cuda", "no-cudnn", [*OFF, WITHOUT]),
-        ("cuda", "tf32", ON),
-        ("cuda", "no-cudnn+tf32", [WITHOUT, *ON]),
+        ("cuda", "default", [*SUMS, *OFF]),
+        ("cuda:1", "no-tf32", [*SUMS, *OFF]),
+        ("cuda", "no-cudnn", [*SUMS, *OFF, WITHOUT]),
+        ("cuda", "tf32", [*SUMS, *ON]),
+        ("cuda", "no-cudnn+tf32", [*SUMS, WITHOUT, *ON]),
     ],
 )
 def test_on_cuda_float32_is_float32_unless_tf32_is_asked_for(
@@ -272,6 +276,17 @@ def test_on_cuda_float32_is_float32_unless_tf32_is_asked_for(
         if statements:
             places = torch.backends.cuda.matmul, torch.backends.cudnn
             assert {place.allow_tf32 for place in places} == {"tf32" in there.maths.words}
+            assert not torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+    assert torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+
+
+def test_cublas_repeats_its_bits_only_where_it_was_given_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = torch.device("cuda"), torch.float32, ("_cudnn_rnn",)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    assert "cuBLAS needs CUBLAS_WORKSPACE_CONFIG=:4096:8" in Maths(("deterministic",)).missed(*asked)
+    assert not Maths(("deterministic",)).missed(torch.device("cpu"), *asked[1:])
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    assert not Maths(("deterministic",)).missed(*asked)
 
 
 def test_what_is_left_alone_on_cuda_is_tf32_where_it_is_allowed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ STATEMENTS = {
     "no-onednn": ("torch.backends.mkldnn.enabled = False",),
 }
 """The words of `--rnn-math`, and what each says to torch."""
+
+SUMS = tuple(
+    f"torch.backends.cuda.matmul.allow_{half}_reduced_precision_reduction = False"
+    for half in ("fp16", "bf16")
+)
+"""Half types sum in float32, which cuBLAS does by itself only where it is not split."""
+
+WORKSPACES = (":4096:8", ":16:8")
+"""What cuBLAS needs in CUBLAS_WORKSPACE_CONFIG to repeat its bits."""
 
 LIBRARIES = {"cudnn": ("cuDNN", "cudnn"), "onednn": ("oneDNN", "mkldnn")}
 """Libraries of kernels: their names, and what the names of torch's operations have of them."""
@@ -63,6 +73,8 @@ class Maths:
         """Why this mode was not in effect in a call that ran `kernels`; nothing where they are not known."""
         if "tf32" in self.words and (why := _without_tf32(device, dtype)):
             return why
+        if "deterministic" in self.words and device.type == "cuda" and _workspace() not in WORKSPACES:
+            return f"deterministic: cuBLAS needs CUBLAS_WORKSPACE_CONFIG={WORKSPACES[0]} in the environment"
         if not self.words or kernels is None:
             return ""
         if not kernels:
@@ -77,6 +89,10 @@ class Maths:
 
 
 DEFAULT = Maths()
+
+
+def _workspace() -> str:
+    return os.environ.get("CUBLAS_WORKSPACE_CONFIG", "")
 
 
 def _without_tf32(device: torch.device, dtype: torch.dtype) -> str:
@@ -107,11 +123,13 @@ class Place(NamedTuple):
 
     @property
     def statements(self) -> list[str]:
-        """What is said to torch; on CUDA that float32 is float32 too, unless TF32 is asked for."""
-        words = self.maths.words
-        if self.device.type == "cuda" and "tf32" not in words:
+        """What is said to torch; on CUDA that float32 is float32 too, unless TF32 is asked for, and how
+        half types sum.
+        """
+        words, cuda = self.maths.words, self.device.type == "cuda"
+        if cuda and "tf32" not in words:
             words = tuple(dict.fromkeys(("no-tf32", *words)))
-        return [statement for word in words for statement in STATEMENTS[word]]
+        return [*SUMS * cuda, *(statement for word in words for statement in STATEMENTS[word])]
 
     def say(self) -> None:
         """To torch. Who tries a row puts torch's settings back (`keeping.kept`)."""

@@ -171,7 +171,13 @@ SETTINGS: tuple[Setting, ...] = (
             ("mkldnn", "enabled"),
         )
     ),
-    _attribute(torch.backends.cuda.matmul, "allow_tf32", "torch.backends.cuda.matmul.allow_tf32"),
+    *(
+        _attribute(torch.backends.cuda.matmul, name, f"torch.backends.cuda.matmul.{name}")
+        for name in (
+            "allow_tf32",
+            *(f"allow_{half}_reduced_precision_reduction" for half in ("fp16", "bf16")),
+        )
+    ),
     *(
         setting
         for flag in ("overwrite_module_params", "swap_module_params")
