@@ -248,10 +248,8 @@ def test_a_place_is_read_as_it_is_said() -> None:
 
 OFF = [f"torch.backends.{place}.allow_tf32 = False" for place in ("cuda.matmul", "cudnn")]
 ON = [line.replace("False", "True") for line in OFF]
-SUMS = [
-    f"torch.backends.cuda.matmul.allow_{half}_reduced_precision_reduction = False"
-    for half in ("fp16", "bf16")
-]
+REDUCED = [f"allow_{half}_reduced_precision_reduction" for half in ("fp16", "bf16")]
+SUMS = [f"torch.backends.cuda.matmul.{name} = False" for name in REDUCED]
 WITHOUT = "torch.backends.cudnn.enabled = False"
 
 

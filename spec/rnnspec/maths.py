@@ -28,10 +28,8 @@ STATEMENTS = {
 }
 """The words of `--rnn-math`, and what each says to torch."""
 
-SUMS = tuple(
-    f"torch.backends.cuda.matmul.allow_{half}_reduced_precision_reduction = False"
-    for half in ("fp16", "bf16")
-)
+REDUCED = tuple(f"allow_{half}_reduced_precision_reduction" for half in ("fp16", "bf16"))
+SUMS = tuple(f"torch.backends.cuda.matmul.{name} = False" for name in REDUCED)
 """Half types sum in float32, which cuBLAS does by itself only where it is not split."""
 
 WORKSPACES = (":4096:8", ":16:8")

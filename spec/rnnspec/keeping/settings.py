@@ -175,7 +175,8 @@ SETTINGS: tuple[Setting, ...] = (
         _attribute(torch.backends.cuda.matmul, name, f"torch.backends.cuda.matmul.{name}")
         for name in (
             "allow_tf32",
-            *(f"allow_{half}_reduced_precision_reduction" for half in ("fp16", "bf16")),
+            "allow_fp16_reduced_precision_reduction",
+            "allow_bf16_reduced_precision_reduction",
         )
     ),
     *(
