@@ -181,6 +181,16 @@ def test_who_is_watched_is_judged_as_ever(
     assert {(row.outcome, row.kernels) for row in rows if "P3" not in row.case} == {(outcome, kernels)}
 
 
+def test_who_refuses_every_call_is_tried_all_the_same(pytester: pytest.Pytester) -> None:
+    clause = CLAUSES.replace("agrees\n", "rejects\n").replace(
+        "agrees(rnn(case.input, case.state), *propagated(case))",
+        'rejects(lambda: rnn.raw(case.input), "a call", ValueError)',
+    )
+    pytester.makepyfile(test_one=clause)
+    _, rows = run(pytester, "--rnn=LSTM=mine:Raises", "--rnn-math=default")
+    assert {row.outcome for row in rows} == {"PASS"}
+
+
 def test_a_deviation_may_be_that_of_a_mode(pytester: pytest.Pytester) -> None:
     pytester.makefile(".toml", listed=LISTED)
     modes = "--rnn-math=default", "--rnn-math=no-onednn"
@@ -283,6 +293,8 @@ def test_cublas_repeats_its_bits_only_where_it_was_given_room(monkeypatch: pytes
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     assert "cuBLAS needs CUBLAS_WORKSPACE_CONFIG=:4096:8" in Maths(("deterministic",)).missed(*asked)
     assert not Maths(("deterministic",)).missed(torch.device("cpu"), *asked[1:])
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":0:0")
+    assert Maths(("deterministic",)).missed(*asked)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     assert not Maths(("deterministic",)).missed(*asked)
 

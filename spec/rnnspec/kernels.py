@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .implementation import DropIn
-from .keeping import kept, settings
+from .keeping import kept
 from .keeping.patches import Patches
 from .network import Network
 from .trial import trying
@@ -58,25 +56,14 @@ def seen(network: Network, around: Patches, known: dict[tuple[Any, ...], Ran]) -
     return known[key]
 
 
-@contextmanager
-def _watching() -> Iterator[set[str]]:
-    """The names of the operations meanwhile; modes that are left open are closed before its own."""
-    before = torch._C._len_torch_dispatch_stack()
-    with Watching() as watching:
-        try:
-            yield watching.names
-        finally:
-            settings.pop_dispatch_modes(before + 1)
-
-
 def _watched(network: Network, around: Patches) -> Ran:
     """A call of a network of its own, which leaves no trace."""
     asked = replace(network, case=network.case.but(T=3, B=2), given=None)
     with kept(network.implementation.changes.patches, around), trying():
         network.place.say()
         try:
-            with _watching() as names:
+            with Watching() as watching:
                 asked(asked.case.input, asked.case.state)
         except Exception:  # the clause will say
             return None
-    return tuple(sorted(filter(KERNEL.search, names)))
+    return tuple(sorted(filter(KERNEL.search, watching.names)))

@@ -65,7 +65,7 @@ def _pop_function_modes(depth: int) -> None:
         torch._C._pop_torch_function_stack()
 
 
-def pop_dispatch_modes(depth: int) -> None:
+def _pop_dispatch_modes(depth: int) -> None:
     while (now := torch._C._len_torch_dispatch_stack()) > depth:
         top = torch._C._get_dispatch_stack_at(now - 1)
         torch._C._pop_torch_dispatch_stack(getattr(top, "_mode_key", None))
@@ -143,7 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("default device", _default_device, lambda device: torch.set_default_device(device)),
     Setting("default dtype", torch.get_default_dtype, torch.set_default_dtype),
     Setting("torch function modes", torch._C._len_torch_function_stack, _pop_function_modes),
-    Setting("torch dispatch modes", torch._C._len_torch_dispatch_stack, pop_dispatch_modes),
+    Setting("torch dispatch modes", torch._C._len_torch_dispatch_stack, _pop_dispatch_modes),
     Setting("number of threads", torch.get_num_threads, torch.set_num_threads),
     *_autocast(),
     *_by_functions("autocast cache", "is_autocast_cache_enabled", "set_autocast_cache_enabled"),
