@@ -232,6 +232,23 @@ def test_reset_before(mode: str) -> None:
     assert found(ResetBefore, mode).wrong == [said]
 
 
+class NoStateNoBias(plain.Step):
+    def step(self, x: Tensor, state: Any, w: Weights) -> Any:
+        (h,) = state
+        if h.any() or w.bias_hh is None:
+            return super().step(x, state, w)
+        H = h.shape[-1]
+        kept = torch.cat([w.bias_hh[: 2 * H], torch.zeros(H, dtype=h.dtype)])
+        return super().step(x, state, w._replace(bias_hh=kept))
+
+
+@pytest.mark.parametrize("mode", ["GRU", "GRUCell"])
+def test_no_bias_of_the_candidate_where_no_state_is_given(mode: str) -> None:
+    """As mlx 0.31.1 had it."""
+    wrong = found(NoStateNoBias, mode).wrong
+    assert wrong[0] == "b_hn is left out of the first step where no state is given"
+
+
 NAMED = {
     "LSTMGivenStatesExchanged": "the initial state is read as (c, h), where torch's is (h, c)",
     "LSTMCellGivenStatesExchanged": "the initial state is read as (c, h), where torch's is (h, c)",

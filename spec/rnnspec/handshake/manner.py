@@ -126,8 +126,10 @@ def _gru(manner: Manner, case: Case, w: Layer, gates_x: Tensor, state: State) ->
     gates_h = linear(h, w.W_hh, w.b_hh)
     r, z, _ = manner.sigmoid(gates_x + gates_h).chunk(3, -1)
     reset, n_h = manner.reset or case.reset, gates_h.chunk(3, -1)[2]
-    if reset == "after":
+    if reset == "after" or (reset == "later" and h.any()):
         n_h = r * n_h
+    elif reset == "later":
+        n_h = torch.zeros_like(n_h)
     elif reset == "before":
         n_h = linear(r * h, w.W_hh, w.b_hh).chunk(3, -1)[2]
     return (manner.update(z, manner.tanh(gates_x.chunk(3, -1)[2] + n_h), h),)

@@ -63,6 +63,8 @@ def _of_gru(case: Case) -> Iterator[Reading]:
         said = "the reset gate scales the recurrent product, as torch's does, where it must scale the state"
         yield Reading("reset", said, Manner(reset="after"))
     yield Reading("reset", "the reset gate has no effect", Manner(reset="none"))
+    said = "b_hn is left out of the first step where no state is given"
+    yield Reading("reset", said, Manner(reset="later"))
     said = "z and 1 - z are exchanged: it computes h' = z n + (1 - z) h where h' = (1 - z) n + z h"
     yield Reading("update", said, Manner(update=lambda z, n, h: z * n + (1 - z) * h))
 
