@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -163,8 +163,7 @@ class Amended(Implementation):
     def __init__(
         self, inner: Implementation, more: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
     ) -> None:
-        implied = {"lengths"} if "packed" in without and isinstance(inner, DropIn) else set()
-        self.inner, self.more, self.without = inner, more, without | implied
+        self.inner, self.more, self.without = inner, more, without.union(self._implied(inner, more, without))
         self.name, self.modes, self.changes = inner.name, inner.modes, inner.changes
         self.versions = inner.versions
         self.may_die, self.factors = inner.may_die, inner.factors  # type: ignore[method-assign]
@@ -172,6 +171,16 @@ class Amended(Implementation):
             self.fitted = inner.fitted  # type: ignore[method-assign]
         self.is_torch = getattr(inner, "is_torch", False)
         self.build, self.construct = inner.build, inner.construct  # type: ignore[method-assign]
+
+    @staticmethod
+    def _implied(inner: Implementation, more: frozenset[str], without: frozenset[str]) -> Iterator[str]:
+        """What is given up with another claim: torch's modules take lengths as packed input alone."""
+        if "packed" in without and isinstance(inner, DropIn):
+            yield "lengths"
+        if "grad" in without and "grad_input" not in more:
+            yield "grad_input"
+        if "grad_input" in without:
+            yield "grad"
 
     def claimed(self, mode: str) -> frozenset[str]:
         return (self.inner.claimed(mode) | self.more) - self.without

@@ -49,7 +49,8 @@ class Network:
         return self.case.weights if self.given is None else self.given
 
     def claims(self, *names: str) -> bool:
-        return set(names) <= self.implementation.claimed(self.case.mode)
+        claimed = self.implementation.claimed(self.case.mode)
+        return set(names) <= (claimed | {"grad_input"} if "grad" in claimed else claimed)
 
     def needs(self, *names: str) -> None:
         """Stop here, as not claimed, unless all are claimed."""
@@ -108,8 +109,10 @@ class Network:
         """What gradients are asked of, by torch's names: the module's parameters, or what it was built from.
 
         Parameters of other names are left out, and so are all of a class that names none, unless `module`
-        is claimed, which promises them.
+        is claimed, which promises them; and all of whoever claims gradients of the input alone.
         """
+        if not self.claims("grad"):
+            return {}
         module = self.module
         if hasattr(module, "named_parameters"):
             named = dict(module.named_parameters())

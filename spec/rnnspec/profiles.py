@@ -44,7 +44,7 @@ class Profile(NamedTuple):
 STEP = BASIC
 STACK = STEP | {"layers", "bidirectional"}
 FORWARD = STACK | {"proj", "relu", "nobias", "batch_first", "unbatched", "lengths", "packed"}
-GRADIENT = FORWARD | {"grad"}
+GRADIENT = FORWARD | {"grad_input", "grad"}
 MODULE = FORWARD | {"module", "copy", "same_dtype"}
 TRAINING = GRADIENT | MODULE | {"dropout"}
 COMPLETE = frozenset(CLAIMS) - frozenset(BEYOND)

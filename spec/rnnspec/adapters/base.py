@@ -82,7 +82,7 @@ class Part:
     def __init__(self, adapter: Adapter, case: Case, weights: Mapping[str, Tensor]) -> None:
         self.adapter, self.case, self.weights = adapter, case, weights
         self.states = 2 if case.kind == "LSTM" else 1
-        self.differentiable = "grad" in adapter.claimed(case.mode)
+        self.differentiable = not adapter.claimed(case.mode).isdisjoint({"grad", "grad_input"})
 
     @cached_property
     def model(self) -> Any:

@@ -25,7 +25,7 @@ SIZES = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 35}, {"T": 3, "B":
 
 
 @pytest.mark.clause(id="GRD-1", level="MUST", source=EQUATIONS)
-@pytest.mark.needs("grad")
+@pytest.mark.needs("grad_input")
 @cases(MODES, NETWORKS, FINE)
 @cases(MODES, OPTIONS, FINE)
 @cases(MODES, SIZES, FINE)
@@ -35,12 +35,14 @@ SIZES = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 35}, {"T": 3, "B":
 def test_gradients_are_the_derivatives(rnn, case):
     """Backward gives the derivatives of output, h_n and c_n with respect to the input, every initial
     state and every parameter.
+
+    Who claims those of the input alone is not asked for those of the parameters, here and below.
     """
     gradients.agree(gradients.given(rnn, weighing(case)), expected(case))
 
 
 @pytest.mark.clause(id="GRD-2", level="MUST", source=f"{EQUATIONS}; torch.nn.utils.rnn")
-@pytest.mark.needs("grad", "lengths")
+@pytest.mark.needs("grad_input", "lengths")
 @cases(MODES, each({"B": 5}), FINE)
 @cases(MODES, each({"B": 5, "hx": False, "dtype": torch.float32}))
 @cases(MODES, each({"B": 5}), DEEP)
@@ -59,7 +61,7 @@ def test_gradients_of_a_packed_batch(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-4", level="MUST", source=EQUATIONS)
-@pytest.mark.needs("grad")
+@pytest.mark.needs("grad_input")
 @cases(MODES, each({}, {"hx": False}), FINE)
 @cases(MODES, each({"L": 2}), PLAIN)
 @cases(MODES, GENTLE)
@@ -84,7 +86,7 @@ def test_backpropagation_through_single_steps(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-5", level="MUST", source="torch.nn.RNN, Outputs: output, h_n")
-@pytest.mark.needs("grad")
+@pytest.mark.needs("grad_input")
 @cases(MODES, each({"dtype": torch.float64}, {"bidirectional": True, "dtype": torch.float32}))
 @cases(MODES, GENTLE)
 def test_the_gradient_of_h_n_is_that_of_its_slice(rnn, case):
@@ -101,7 +103,7 @@ def test_the_gradient_of_h_n_is_that_of_its_slice(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-6", level="MUST", source=EQUATIONS)
-@pytest.mark.needs("grad")
+@pytest.mark.needs("grad_input")
 @cases([*LSTM, *PROJECTED], PLAIN)
 @cases([*LSTM, *PROJECTED], DEEP)
 @cases([*LSTM, *PROJECTED, {"mode": "LSTMCell"}], GENTLE)
@@ -129,7 +131,7 @@ def test_c_n_after_one_step_owes_nothing_to_the_output_gate(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-7", level="MUST", source="linearity of the derivative; torch.autograd")
-@pytest.mark.needs("grad")
+@pytest.mark.needs("grad_input")
 @cases(MODES, PLAIN)
 @cases(MODES, DEEP)
 @cases([*MODES, *CELLS], GENTLE)
@@ -193,7 +195,7 @@ def test_gradients_in_evaluation_mode(rnn, case):
 
 
 @pytest.mark.clause(id="GRD-18", level="MUST", source="consequence of GRD-2 and PCK-15")
-@pytest.mark.needs("grad", "lengths")
+@pytest.mark.needs("grad_input", "lengths")
 @cases(MODES, PLAIN)
 @cases(MODES, DEEP)
 def test_gradients_of_equal_lengths(rnn, case):
