@@ -4,8 +4,8 @@
 dynamo made none, broke off or gave up recompiling, it is refused, and its row is not claimed. Modules of the
 same configuration share their graphs, which take the weights as inputs.
 
-The steps are unrolled: to compile a sequence of 131 takes more than four minutes, and of 1000 far more, for which
-`--rnn-timeout` must leave time.
+The steps are unrolled: to compile a sequence of 131 takes more than four minutes, and of 1000 far more,
+for which `--rnn-timeout` must leave time.
 
 Packed input breaks the graph at `batch_sizes[0]`, and AOTAutograd has no double backward: neither is claimed.
 Nor are gradients of the LSTM: in float32 compiling it fails wherever one may be asked for.
