@@ -85,6 +85,13 @@ def test_who_claims_all_gradients_is_asked_for_all() -> None:
         gradients.agree(got, expected(Case("GRU", dtype=torch.float64)))
 
 
+@pytest.mark.parametrize("name", ["torch.jit", "torch.compile", "quantizable", "dynamic-quantised-qint8"])
+def test_no_tool_of_torchs_has_gradients_of_the_input_alone(name: str) -> None:
+    subject = load(name)
+    for mode in subject.modes:
+        assert subject.claimed(mode) & {"grad", "grad_input"} in (set(), {"grad", "grad_input"})
+
+
 @pytest.mark.parametrize(
     ("more", "without", "claimed"),
     [

@@ -40,7 +40,7 @@ LEAST = 6.1e-5
 
 
 class Quantised(Made):
-    claims = CALLED - {"float64", "half", "float16", "grad", "grad2"}
+    claims = CALLED - {"float64", "half", "float16", "grad_input", "grad", "grad2"}
     precision: torch.dtype
 
     def build(self, case: Case, weights: Mapping[str, Tensor], device: torch.device) -> Run:

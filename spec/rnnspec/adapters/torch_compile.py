@@ -32,8 +32,12 @@ SETTINGS = {"allow_rnn": True, "recompile_limit": 1000, "accumulated_recompile_l
 
 functorch.donated_buffer = False  # which backward asks for, when it is called with retain_graph
 
+GRADIENTS = {"grad", "grad_input"}
+
 UNCLAIMED = {
-    "grad": "what oneDNN's LSTM saves for it is None: github.com/pytorch/pytorch/pull/185163",
+    **dict.fromkeys(
+        GRADIENTS, "what oneDNN's LSTM saves for it is None: github.com/pytorch/pytorch/pull/185163"
+    ),
     "grad2": "AOTAutograd has no double backward",
     "packed": "its batch_sizes break the graph",
 }
@@ -48,7 +52,7 @@ class Compiled(Made):
         self.configured = cache(self._configured)
 
     def claimed(self, mode: str) -> frozenset[str]:
-        return self.claims - {"grad"} if mode == "LSTM" else self.claims
+        return self.claims - GRADIENTS if mode == "LSTM" else self.claims
 
     def unclaimed(self, mode: str) -> Mapping[str, str]:
         return {claim: UNCLAIMED.get(claim, why) for claim, why in super().unclaimed(mode).items()}
