@@ -49,6 +49,7 @@ class Network:
         return self.case.weights if self.given is None else self.given
 
     def claims(self, *names: str) -> bool:
+        """Whether all are claimed. Who claims `grad` claims `grad_input`, and need not say so."""
         claimed = self.implementation.claimed(self.case.mode)
         return set(names) <= (claimed | {"grad_input"} if "grad" in claimed else claimed)
 
