@@ -115,13 +115,16 @@ LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarn
 
 @LEAKS
 def test_a_file_of_another_machine_is_fetched_and_gone(far: tuple[Path, str]) -> None:
-    """As the diary of a worker that died there."""
+    """As the diary of a worker that died there, and then that of another."""
     place, address = far
     (place / "folder").mkdir()
     (place / "folder" / "diary").write_bytes(b"one line\n\xff")
+    (place / "folder" / "another").write_bytes(b"more")
     node = SimpleNamespace(gateway=SimpleNamespace(spec=execnet.XSpec(f"socket={address}//id=gw0")))
     node.nodemanager = SimpleNamespace(group=execnet.Group())
     assert workers.fetched(node, place / "folder" / "diary") == b"one line\n\xff"
+    assert [path.name for path in (place / "folder").iterdir()] == ["another"]
+    assert workers.fetched(node, place / "folder" / "another") == b"more"
     assert not (place / "folder").exists()
     assert workers.fetched(node, place / "folder" / "diary") == b""
 

@@ -20,16 +20,17 @@ PATIENCE = 30
 """Seconds to wait for a file of another machine."""
 
 READ = """
-import os
-path = channel.receive()
-try:
-    with open(path, "rb") as file:
-        channel.send(file.read())
-    os.unlink(path)
-    os.rmdir(os.path.dirname(path))
-except OSError:
-    channel.send(b"")
+from contextlib import suppress
+from pathlib import Path
+path, found = Path(channel.receive()), b""
+with suppress(OSError):
+    found = path.read_bytes()
+    path.unlink()
+with suppress(OSError):  # another worker's is there
+    path.parent.rmdir()
+channel.send(found)
 """
+"""Sends last, so that the file is gone when its text is here."""
 
 
 def facts(run: Run) -> dict[str, str]:
