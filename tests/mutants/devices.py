@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 import plain
-from mutants.packed import Packs
+from mutants.packing import Packs
 from mutants.registry import CELLS, LAYERS, mutant
 from plain import State, Weights
 

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 import plain
 from mutants.errors import Unpacking
-from mutants.packed import Packs
+from mutants.packing import Packs
 from mutants.registry import LAYERS, mutant
 from plain import State
 
