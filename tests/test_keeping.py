@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -283,6 +284,37 @@ class TestKept:
         with pytest.raises(ValueError, match="here"):
             failing()
         assert torch.get_default_dtype() is torch.float32
+
+
+class TestAccelerators:
+    """Of which there is none here: what torch would say of them is put in its place."""
+
+    def test_their_generators(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = {name: torch.Generator() for name in ("cuda", "own", "mps", "unused")}
+
+        def module(name: str, used: bool = True) -> SimpleNamespace:
+            return SimpleNamespace(is_initialized=lambda: used, default_generators=(found[name],))
+
+        monkeypatch.setattr(torch._C, "_get_privateuse1_backend_name", lambda: "own")
+        monkeypatch.setattr(torch, "own", module("own"), raising=False)
+        monkeypatch.setattr(torch, "cuda", module("cuda"))
+        monkeypatch.setattr(torch, "xpu", module("unused", used=False), raising=False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+        monkeypatch.setattr(torch.mps, "_get_default_mps_generator", lambda: found["mps"])
+        before = {name: generator.initial_seed() for name, generator in found.items()}
+        with kept():
+            for generator in found.values():
+                generator.manual_seed(7)
+        after = {name: generator.initial_seed() for name, generator in found.items()}
+        assert after == {**before, "unused": 7}
+
+    @pytest.mark.parametrize("device", ["cuda", "xpu", "mps"])
+    def test_autocast(self, device: str) -> None:
+        before = torch.get_autocast_dtype(device)
+        with kept():
+            torch.set_autocast_enabled(device, True)
+            torch.set_autocast_dtype(device, torch.float64)
+        assert (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) == (False, before)
 
 
 def test_little_is_kept_of_what_is_printed(pytester: pytest.Pytester) -> None:

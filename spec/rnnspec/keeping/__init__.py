@@ -93,10 +93,12 @@ PROCESS = (
 def _generators() -> list[torch.Generator]:
     """torch's own, of the CPU and of whatever is in use."""
     found = [torch.default_generator]
-    for name in ("cuda", "xpu"):
+    for name in ("cuda", "xpu", torch._C._get_privateuse1_backend_name()):
         module = getattr(torch, name, None)
-        if module is not None and module.is_initialized():
+        if getattr(module, "is_initialized", bool)():
             found += getattr(module, "default_generators", ())
+    if torch.backends.mps.is_available():
+        found.append(torch.mps._get_default_mps_generator())
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -96,18 +96,32 @@ _PRINTING = vars(_tensor_str.PRINT_OPTS)
 
 
 def _autocast() -> Iterator[Setting]:
-    """Of the CPU and of the accelerator."""
-    for device, of in (("cpu", "cpu_"), ("cuda", "")):
-        name = f"autocast on {device}"
-        if hasattr(torch, "get_autocast_dtype"):
+    """Of the CPU and of the accelerators of which this version of torch can say it."""
+    if hasattr(torch, "get_autocast_dtype"):
+        for device in filter(_has_autocast, ("cpu", "cuda", "xpu", "mps")):
             readers = partial(torch.is_autocast_enabled, device), partial(torch.get_autocast_dtype, device)
             writers = partial(torch.set_autocast_enabled, device), partial(torch.set_autocast_dtype, device)
-        else:  # the words of torch 2.0 to 2.3
+            yield from _autocast_on(device, readers, writers)
+    else:  # the words of torch 2.0 to 2.3
+        for device, of in (("cpu", "cpu_"), ("cuda", "")):
             names = f"autocast_{of}enabled", f"autocast_{of or 'gpu_'}dtype"
             readers = getattr(torch, f"is_{names[0]}"), getattr(torch, f"get_{names[1]}")
             writers = getattr(torch, f"set_{names[0]}"), getattr(torch, f"set_{names[1]}")
-        yield Setting(name, readers[0], writers[0])
-        yield Setting(f"dtype of {name}", readers[1], writers[1])
+            yield from _autocast_on(device, readers, writers)
+
+
+def _has_autocast(device: str) -> bool:
+    try:
+        torch.get_autocast_dtype(device)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _autocast_on(device: str, readers: Sequence[Any], writers: Sequence[Any]) -> Iterator[Setting]:
+    """Whether it is on, and its dtype."""
+    yield Setting(f"autocast on {device}", readers[0], writers[0])
+    yield Setting(f"dtype of autocast on {device}", readers[1], writers[1])
 
 
 def _precisions() -> Iterator[Setting]:
