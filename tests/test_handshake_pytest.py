@@ -125,6 +125,27 @@ class TestInPytest:
         said = "two layers: it exited with status 5; bidirectional: it raises SystemExit: enough"
         assert f"  handshake  RNN: {said}" in run.outlines
 
+    @pytest.mark.parametrize(("rows", "said"), [("RNN and not T6", 0), ("RNN", 1)])
+    def test_a_row_that_took_long_leaves_it_to_another(
+        self, rows: str, said: int, pytester: pytest.Pytester
+    ) -> None:
+        """Both have one limit, far beyond which the process ends."""
+        pytester.makepyfile(
+            slow="""
+            import time, torch
+            class RNN(torch.nn.RNN):
+                late = [2.3]
+                def forward(self, x, hx=None):
+                    time.sleep(self.late.pop() if self.late else 0)
+                    output, h_n = super().forward(x, hx)
+                    return output * 1.5, h_n
+            """
+        )
+        options = ("--rnn=slow", "--rnn-dtype=float32", "--rnn-timeout=8")
+        run = pytester.runpytest_inprocess(*options, "-k", rows)
+        run.assert_outcomes(failed=1 + said)
+        assert sum("handshake" in line for line in run.outlines) == said
+
 
 class TestCommand:
     @pytest.fixture(autouse=True)

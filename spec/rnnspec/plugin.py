@@ -234,7 +234,7 @@ def pytest_runtest_makereport(
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return shortened(item, report)
     trial, start = item.stash[TRIAL]
-    note = begun(item, network)
+    note, error = begun(item, network), call.excinfo.value if call.excinfo else None
     listed = item.config.stash[RUN].deviations.of(note["row"]["clause"], network)
     verdict = judged(call.excinfo, trial, network).considering(listed, network.implementation.name)
     note["row"] |= {
@@ -245,9 +245,9 @@ def pytest_runtest_makereport(
         "kernels": item.stash.get(KERNELS, ""),
     }
     note["spent"] = dict(trial.spent)
-    note["profiles"] = counted(item, call.excinfo.value if call.excinfo else None)
+    note["profiles"] = counted(item, error)
     see_to_harm(item, network, note)
-    note |= noticed(item, network, verdict.outcome, call.excinfo.value if call.excinfo else None)
+    note |= noticed(item, network, verdict.outcome, error, note["row"]["seconds"])
     concluded(report, note, verdict.traceback, verdict.script)
     return shortened(item, report)
 

@@ -20,13 +20,18 @@ DONE = pytest.StashKey[set[tuple[str, ...]]]()
 
 
 def noticed(
-    item: pytest.Item, network: Network, outcome: str, error: BaseException | None
+    item: pytest.Item, network: Network, outcome: str, error: BaseException | None, took: float
 ) -> Mapping[str, Any]:
-    """What goes with the note of a row that fails, as plain data; nothing where there is nothing to say."""
+    """What goes with the note of a row that fails, as plain data; nothing where there is nothing to say.
+
+    A row that `took` long leaves too little of its time for it: it is left to another.
+    """
     refused_nothing = isinstance(error, Failed) and isinstance(error.evidence, Accepted)
-    if outcome != "FAIL" or refused_nothing or marked(item) or not _is_first(item, network):
-        return {}
     seconds, interrupts = limit(item.config), item.config.stash[INTERRUPTS]
+    if outcome != "FAIL" or refused_nothing or marked(item) or took > seconds / 4:
+        return {}
+    if not _is_first(item, network):
+        return {}
     again = any(key[:3] == _key(network)[:3] for key in item.config.stash[DONE] - {_key(network)})
     patience = 0.0 if again else min(PATIENCE, seconds / 8)
     finding = diagnosed(network, patience, seconds / 4, lambda: interrupts.came)
