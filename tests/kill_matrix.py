@@ -41,7 +41,7 @@ def kills(chapters: list[str], thorough: bool, known: Fails, name: str) -> tuple
     clauses = [c for c in catalogue.every() if not chapters or str(c).partition("-")[0] in chapters]
     suspects = {*mutant.dies_of, *known.get(name, [])}
     others = killing.all_but_long if thorough else killing.smallest
-    return name, killing.failing(subject, DTYPES, suspects, others, clauses)
+    return name, killing.failing(subject, DTYPES, suspects, others, clauses, mutant.dies_of)
 
 
 def read() -> tuple[list[str], Fails]:

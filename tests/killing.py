@@ -14,6 +14,7 @@ from rnnspec import bare, catalogue
 from rnnspec.blame import judged
 from rnnspec.case import Case
 from rnnspec.catalogue import Clause
+from rnnspec.check import Evidence, Failed
 from rnnspec.deviations import load
 from rnnspec.implementation import Implementation
 from rnnspec.keeping import kept
@@ -24,6 +25,9 @@ from rnnspec.trial import Search, trying
 
 CPU = torch.device("cpu")
 LISTED = load()
+
+ROUNDINGS = 64
+"""More than this is no noise."""
 
 
 def smallest(cases: list[Case]) -> list[Case]:
@@ -42,10 +46,13 @@ def failing(
     suspects: Collection[str] = (),
     others: Callable[[list[Case]], list[Case]] = list,
     among: Sequence[Clause] | None = None,
+    about: Collection[str] | None = None,
 ) -> list[str]:
     """The ids of the clauses that an implementation fails, in reading order.
 
-    Suspects are tried on every case, the other clauses on those that `others` takes of all.
+    Suspects are tried on every case, the other clauses on those that `others` takes of all. Where it is known
+    what a defect is `about`, other clauses are not failed by roundings: where relu gives 0 none are allowed,
+    and two calls of a network that gives something else have the same bits on one machine and not on another.
     """
 
     def networks(clause: Clause) -> Iterator[Network]:
@@ -58,17 +65,31 @@ def failing(
     return [
         str(clause)
         for clause in (catalogue.every() if among is None else among)
-        if any(outcome(clause, network) in BAD for network in networks(clause))
+        if any(
+            outcome(clause, network, about is None or str(clause) in about) in BAD
+            for network in networks(clause)
+        )
     ]
 
 
-def outcome(clause: Clause, network: Network) -> str:
+def outcome(clause: Clause, network: Network, to_the_bit: bool = True) -> str:
     """PASS, FAIL, NOT CLAIMED or ERROR, as the plugin would say; KNOWN where it is listed."""
     with kept(network.implementation.changes.patches), trying(Search(shrinks=False)) as trial:
         try:
             bare.call(clause, network)
         except (Exception, pytest.skip.Exception) as error:
+            if not to_the_bit and _by_roundings(error, network.case):
+                return "PASS"
             info: pytest.ExceptionInfo[BaseException] = pytest.ExceptionInfo.from_exception(error)
             listed = LISTED.of(str(clause), network)
             return judged(info, trial, network).considering(listed, network.implementation.name).outcome
     return "PASS"
+
+
+def _by_roundings(error: BaseException, case: Case) -> bool:
+    """Whether all that is wrong is a number of a relu network that is off by a few roundings."""
+    found = error.evidence if isinstance(error, Failed) else None
+    if not isinstance(found, Evidence) or case.nonlinearity != "relu":
+        return False
+    magnitude = max(1.0, abs(found.got), abs(found.wanted))
+    return abs(found.got - found.wanted) <= ROUNDINGS * torch.finfo(case.dtype).eps * magnitude

@@ -80,7 +80,7 @@ def test_mutant_fails_what_is_declared(name: str) -> None:
     mutant = MUTANTS[name]
     subject = DropIn(f"mutants:{name}", {mutant.mode: mutant.cls})
     sample = [c for c in TRIED if c in mutant.dies_of or crc32(f"{name} {c}".encode()) % ONE_IN == 0]
-    fails = killing.failing(subject, DTYPES, FAILS[name], killing.smallest, clauses(sample))
+    fails = killing.failing(subject, DTYPES, FAILS[name], killing.smallest, clauses(sample), mutant.dies_of)
     assert fails == [c for c in FAILS[name] if c in sample], mutant.fault
     assert set(mutant.dies_of) & set(sample) <= set(fails), mutant.fault
 
