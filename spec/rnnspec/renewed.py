@@ -54,7 +54,7 @@ def holds(module: Any, weights: Mapping[str, Tensor]) -> None:
     """The module's state dict has these names, dtypes and values."""
     __tracebackhide__ = True
     state = module.state_dict()
-    check.is_same(list(state), list(weights), "the keys of the state dict")
+    check.is_same(sorted(state), sorted(weights), "the keys of the state dict")
     for name, value in weights.items():
         check.equals(state[name].cpu(), value.cpu(), name)
 
