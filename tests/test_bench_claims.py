@@ -175,4 +175,4 @@ def test_all_is_built_anew_and_large_inputs_take_turns_in_a_race() -> None:
     (found, *_) = measured([subject], large, torch.device("cpu"), rounds=10)
     assert len(found.costs) == MAKINGS
     assert len(built) >= MAKINGS + 1
-    assert len(seen) > 64  # in each making 64 copies, of which memory may be used again
+    assert len(seen) > 4 * MAKINGS  # in each making 64 copies, as many as there was time for

@@ -126,8 +126,8 @@ class TestTheHostile:
             outcome, message = FATES[name]
             harmed = [row for row in rows(place, f"hostile:{name}") if row["case"] == "RNN-T5-B3-I4-H9"]
             for row in harmed:
-                assert row["outcome"] == outcome, (name, row)
-                assert str(row["message"]).startswith(message), (name, row)
+                assert row["outcome"] == outcome, f"{name}: {row}"
+                assert str(row["message"]).startswith(message), f"{name}: {row}"
 
     def test_the_last_lines_of_python_are_named(self, together: Together) -> None:
         place, hostile, *_ = together
