@@ -12,6 +12,7 @@ from rnnspec.axes import CELLS, ELMAN, GRU, LSTM, MODES, NETWORKS, cases, each
 from rnnspec.bound import roundings
 from rnnspec.check import agrees, equals, lies_between
 from rnnspec.notation import UNIT_ROUNDOFF
+from rnnspec.renewed import around
 
 NOTES = "torch.nn.RNN, LSTM, GRU and cells, notes"
 ROUTINE = "torch's initialisation routine; not documented"
@@ -116,7 +117,7 @@ def test_networks_of_one_seed_begin_alike(rnn, case):
         mode=case.kind if case.kind in rnn.implementation.modes else case.mode,
     )  # fmt: skip
     shortest = _parameters(_seeded(plainest, case.seed), plainest.case)
-    for options in ({}, {"dropout": 0.5}) if case.L > 1 else ({},):
+    for options in ({}, {"dropout": 0.5}) if case.L > 1 and rnn.claims("dropout") else ({},):
         longer = _parameters(_seeded(rnn, case.seed, **options), case)
         for (name, value), (other, same) in zip(shortest.items(), longer.items(), strict=False):
             if name.removesuffix("_l0") != other.removesuffix("_l0"):
@@ -129,18 +130,16 @@ def test_networks_of_one_seed_begin_alike(rnn, case):
 @cases(MODES, NETWORKS, each({}, {"hx": False}))
 def test_a_call_draws_nothing(rnn, case):
     """A call in eval mode, or without dropout, leaves the random generators as they were."""
-    quiet = {"without dropout": rnn.module}
-    if case.L > 1 and rnn.claims("module"):
+    quiet = {"without dropout": around(rnn, rnn.module)}
+    if case.L > 1 and rnn.claims("module", "dropout"):
         module = _seeded(rnn, case.seed, dropout=0.5).to(rnn.device)
-        quiet["in eval mode"] = module.eval()
-    state = case.state and rnn.packed(tuple(part.to(rnn.device) for part in case.state))
-    arguments = (case.input.to(rnn.device), state)[: 1 + case.hx]
-    for which, module in quiet.items():
+        quiet["in eval mode"] = around(rnn, module.eval())
+    for which, network in quiet.items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(case.seed)
             torch.rand(3)
             before = _generators(rnn.device)
-            module(*arguments)
+            network.raw(case.input, rnn.packed(case.state))
             for kind, state in _generators(rnn.device).items():
                 equals(state, before[kind], f"the {kind} generator after a call {which}")
 
