@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+import killing
 import plain
-from rnnspec import gradients, loading
+from rnnspec import catalogue, gradients, loading
 from rnnspec.case import Case
 from rnnspec.check import Failed, NotClaimed
 from rnnspec.implementation import Amended, DropIn, Implementation, Run
@@ -235,9 +236,38 @@ class TestClaims:
             "nobias": "its constructor does not know bias=",
             "batch_first": "its constructor does not know batch_first=",
             "dropout": "its constructor does not know dropout=",
-            "factory": "its constructor does not know dtype=",
+            "factory": "its constructor does not know device=",
         }
         assert "layers" in found.claimed("LSTM"), "ValueError is a fault, not a refusal"
+
+    def test_a_mistake_further_in_is_no_refusal(self) -> None:
+        class Broken(plain.LSTM):
+            def __init__(self, I: int, H: int, **options: Any) -> None:
+                if options.get("proj_size"):
+                    raise TypeError("helper() got an unexpected keyword argument 'size'")
+                super().__init__(I, H, **options)
+
+        assert "proj" in DropIn("mine", {"LSTM": Broken}).claimed("LSTM")
+
+    def test_the_word_that_is_not_known_is_named(self) -> None:
+        class Single(plain.LSTM):
+            def __init__(self, I: int, H: int, dropout: float = 0) -> None:
+                super().__init__(I, H)
+
+        said = DropIn("mine", {"LSTM": Single}).unclaimed("LSTM")
+        assert said["dropout"] == said["layers"] == "its constructor does not know num_layers="
+
+    @pytest.mark.parametrize("multiple", [8, 1])
+    @pytest.mark.parametrize("layout", [True, False])
+    def test_who_refuses_a_size_or_a_layout_may_claim_the_rest(self, multiple: int, layout: bool) -> None:
+        class Particular(plain.LSTM):
+            def __init__(self, I: int, H: int, batch_first: bool = False, **options: Any) -> None:
+                if H % multiple or (layout and not batch_first):
+                    raise NotImplementedError("only so")
+                super().__init__(I, H, batch_first=batch_first, **options)
+
+        claimed = DropIn("mine", {"LSTM": Particular}).claimed("LSTM")
+        assert {"layers", "bidirectional", "proj", "nobias", "batch_first", "dropout"} <= claimed
 
     def test_hooks_come_with_torchs_module(self) -> None:
         found = DropIn("mine", {"LSTM": type("Bare", (), {"__init__": lambda *_, **__: None})})
@@ -299,6 +329,17 @@ class TestRefusals:
             refusing.construct()
         with pytest.raises(NotClaimed, match="NotImplementedError: one direction only"):
             _ = refusing.module
+
+    @pytest.mark.parametrize(
+        ("error", "outcome"), [(NotImplementedError, "NOT CLAIMED"), (TypeError, "FAIL")]
+    )
+    def test_of_what_a_clause_asks_of_a_module(self, error: type[Exception], outcome: str) -> None:
+        class Copied(plain.LSTM):
+            def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+                raise error("one is enough")
+
+        (clause,) = [clause for clause in catalogue.every() if str(clause) == "PER-14"]
+        assert killing.outcome(clause, network(DropIn("mine", {"LSTM": Copied}))) == outcome
 
     @pytest.mark.parametrize("less", [frozenset(), frozenset({"packed"})], ids=["all", "without"])
     def test_torch_itself_may_refuse_nothing(

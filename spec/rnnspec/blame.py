@@ -73,6 +73,8 @@ def judged(raised: pytest.ExceptionInfo[BaseException] | None, trial: Trial, net
     if isinstance(error, Failed):
         message = str(error)
     elif _is_the_implementations(raised.tb):
+        if isinstance(error, NotImplementedError) and not getattr(network.implementation, "is_torch", False):
+            return Verdict("NOT CLAIMED", f"refused with NotImplementedError: {error}")
         name = "" if isinstance(error, Escaped) else f"{type(error).__name__}: "
         message = f"raised {name}{error}\n" + _last_lines(error)
     else:

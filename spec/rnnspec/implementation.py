@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,14 @@ KEYWORDS: Mapping[str, tuple[tuple[str, Any], ...]] = {
 }
 """The constructor's words behind a claim: a class that does not know them does not claim it."""
 
+PLAINEST: tuple[tuple[tuple[int, int], Mapping[str, Any]], ...] = (
+    ((2, 3), {}),
+    ((16, 32), {}),
+    ((2, 3), {"batch_first": True}),
+    ((16, 32), {"batch_first": True}),
+)
+"""Sizes and options of a network, beside which those words are tried: some have no other sizes or layout."""
+
 
 class DropIn(Implementation):
     """Classes with torch's constructor and call. They promise all that torch documents for them.
@@ -124,21 +133,38 @@ class DropIn(Implementation):
             yield claim, f"claimed by a class attribute claims = {{{claim!r}}} or --rnn-with {claim}"
         if "reset_before" in own:
             yield "reset_after", "its reset gate comes before the product"
+        sizes, base = self._plainest(mode)
         for claim, words in KEYWORDS.items():
             if (claim == "proj" and mode != "LSTM") or (claim == "relu" and "RNN" not in mode):
                 continue
             if is_cell(mode) and claim not in ("relu", "nobias", "factory"):
                 continue
             try:
-                with torch.random.fork_rng(devices=[]):
-                    self.classes[mode](2, 3, **dict(words))
+                self._made(mode, sizes, base | dict(words))
             except NotImplementedError as error:
                 yield claim, f"its constructor raises NotImplementedError: {error}"
             except TypeError as error:
-                if "unexpected keyword" in str(error):
-                    yield claim, f"its constructor does not know {words[-1][0]}="
+                found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+                if found and found[1] in dict(words):
+                    yield claim, f"its constructor does not know {found[1]}="
             except Exception:  # accepted and then broken: the clauses will say
                 continue
+
+    def _made(self, mode: str, sizes: tuple[int, int], options: Mapping[str, Any]) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            return self.classes[mode](*sizes, **options)
+
+    def _plainest(self, mode: str) -> tuple[tuple[int, int], dict[str, Any]]:
+        """The first of `PLAINEST` that the class does not refuse."""
+        for sizes, options in PLAINEST[: 2 if is_cell(mode) else None]:
+            try:
+                self._made(mode, sizes, options)
+            except NotImplementedError:
+                continue
+            except Exception:  # accepted and then broken
+                break
+            return sizes, dict(options)
+        return PLAINEST[0][0], {}
 
     def claimed(self, mode: str) -> frozenset[str]:
         return frozenset(CLAIMS) - frozenset(self._unclaimed[mode])
