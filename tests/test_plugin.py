@@ -56,6 +56,10 @@ class Raising(torch.nn.RNN):
     def forward(self, x, hx=None):
         raise ValueError("no such luck")
 
+class Misusing(torch.nn.RNN):
+    def forward(self, x, hx=None):
+        return torch.nn.functional.multi_margin_loss(x, hx, p=[])  # a mistake
+
 class Asserting(torch.nn.RNN):
     def forward(self, x, hx=None):
         assert hx is None
@@ -147,6 +151,11 @@ class TestOutcomes:
         assert run.ret == 1
         run.stdout.fnmatch_lines(["raised ValueError: no such luck", "  at *mine.py:*"])
         assert {outcome for _, outcome in outcomes(pytester.path / "out.jsonl")} == {"FAIL"}
+
+    def test_the_line_that_is_named_is_the_implementations(self, pytester: pytest.Pytester) -> None:
+        """Not that of a function of torch's which it calls."""
+        run = pytester.runpytest_inprocess("--rnn=mine:Misusing")
+        run.stdout.fnmatch_lines(["raised *", "  at *mine.py:*  *p=[[]])  # a mistake"])
 
     @pytest.mark.parametrize("name", ["Asserting", "Listing"])
     def test_whatever_an_implementation_does(self, name: str, pytester: pytest.Pytester) -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from .check import Failed, NotClaimed
 from .deviations import Entry, settled
@@ -23,7 +24,7 @@ from .trial import Trial
 MEMORY = "out of memory"
 """Begins the message of an ERROR for which the machine was too small."""
 
-KIT = Path(__file__).parent
+KIT, TORCH = Path(__file__).parent, Path(torch.__file__).parent
 OURS = (
     KIT / "clauses",
     KIT / "adapters",
@@ -105,8 +106,16 @@ def _is_the_implementations(tb: TracebackType | None) -> bool:
 
 
 def _last_lines(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    frame = [frame for frame in frames if Path(frame.filename).name not in STOPPING][-1]
+    """The last line of the implementation's own; where it has none, as torch.nn, the last of all."""
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if Path(frame.filename).name not in STOPPING]
+    own: list[traceback.FrameSummary] = []
+    for frame in frames:
+        if KIT in (parents := Path(frame.filename).parents):
+            own = []
+        elif TORCH not in parents:
+            own.append(frame)
+    frame = (own or frames)[-1]
     return f"  at       {Path(frame.filename).name}:{frame.lineno}  {frame.line}"
 
 
