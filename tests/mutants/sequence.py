@@ -305,6 +305,17 @@ class StartsFromOnes(plain.Layers):
         return tuple(torch.ones_like(s) for s in super().initial_state(*shape, like=like))
 
 
+@mutant(*LAYERS, dies_of=("SEQ-5",))
+class RowsPast32StartFromOnes(plain.Layers):
+    """Without an initial state only the first 32 rows start from zeros."""
+
+    def initial_state(self, *shape: int, like: Tensor) -> State:
+        state = super().initial_state(*shape, like=like)
+        for part in state:
+            part[:, 32:] = 1
+        return state
+
+
 @mutant("LSTM", dies_of=("SEQ-5", "SEQ-7"))
 class StartsFromCOfOnes(plain.LSTM):
     """Without an initial state the LSTM starts from c = 1."""
