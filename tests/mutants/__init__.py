@@ -17,6 +17,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     extremes,
     gates,
     gradients,
+    gradients_by_form,
     graph,
     gru,
     initialisation,

@@ -104,6 +104,25 @@ class UnitsPast32WithoutGradient(WrongWeights):
         return w._replace(bias_ih=warped(w.bias_ih, cut))
 
 
+@mutant(*LAYERS, dies_of=("GRD-1",))
+class ColumnsPast16WithoutGradient(WrongWeights):
+    """The columns of weight_ih past the last whole block of 16 get no gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        whole = w.weight_ih.shape[1] // 16 * 16
+        if place[0] or not whole:
+            return w
+        return w._replace(weight_ih=torch.cat([w.weight_ih[:, :whole], w.weight_ih[:, whole:].detach()], 1))
+
+
+@mutant("GRU", dies_of=("GRD-1",))
+class DeepGradientWithoutBiasesMissing(WrongWeights):
+    """Without biases the weights above the first layer get no gradient."""
+
+    def wrong(self, w: Weights, place: tuple[int, int]) -> Weights:
+        return w.each(Tensor.detach) if place[0] and not self.bias else w
+
+
 @mutant("LSTM", dies_of=("GRD-1",))
 class ProjectionGradientMissing(WrongWeights):
     """The projection gets no gradient."""
@@ -165,6 +184,70 @@ class TruncatedAt16(plain.Layers):
             return super().layer(xs, state, w, place)
         head, middle = super().layer(xs[:-16], state, w, place)
         tail, final = super().layer(xs[-16:], tuple(s.detach() for s in middle), w, place)
+        return head + tail, final
+
+
+@mutant(*LAYERS, dies_of=("GRD-1",))
+class CutEvery32(WrongLayer):
+    """The graph is cut at every 32nd step."""
+
+    steps = 0
+
+    def layer(
+        self, xs: list[Tensor], state: State, w: Weights, place: tuple[int, int]
+    ) -> tuple[list[Tensor], State]:
+        self.steps = 0
+        return super().layer(xs, state, w, place)
+
+    def before(self, state: State) -> State:
+        self.steps += 1
+        return tuple(s.detach() for s in state) if self.steps % 32 == 0 else state
+
+
+@mutant("LSTM", "RNN", dies_of=("GRD-1",))
+class ThirdLayerCutOff(plain.Layers):
+    """The third layer gives the second no gradient of its input."""
+
+    def layer(
+        self, xs: list[Tensor], state: State, w: Weights, place: tuple[int, int]
+    ) -> tuple[list[Tensor], State]:
+        return super().layer([x.detach() for x in xs] if place[0] == 2 else xs, state, w, place)
+
+
+class WholeBlocks(torch.autograd.Function):
+    """A bias for every row, whose gradient is summed over whole blocks of 64 rows."""
+
+    @staticmethod
+    def forward(ctx: Any, bias: Tensor, rows: int) -> Tensor:
+        return bias.expand(rows, -1)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        whole = len(g) // 64 * 64
+        return g[: whole or None].sum(0), None
+
+
+@mutant("GRU", "GRUCell", "LSTMCell", dies_of=("GRD-1",))
+class RowsPast64WithoutBiasGradient(plain.Step):
+    """Rows past the last whole block of 64 give bias_hh no gradient."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        if w.bias_hh is not None:
+            w = w._replace(bias_hh=WholeBlocks.apply(w.bias_hh, len(x)))  # type: ignore[no-untyped-call]
+        return super().step(x, state, w)
+
+
+@mutant(*LAYERS, dies_of=("GRD-1",))
+class OneRowsLastStepAlone(plain.Layers):
+    """Of a single row only the last step gives bias_ih a gradient."""
+
+    def layer(
+        self, xs: list[Tensor], state: State, w: Weights, place: tuple[int, int]
+    ) -> tuple[list[Tensor], State]:
+        if len(xs[0]) != 1 or w.bias_ih is None or len(xs) < 2 or place[1]:
+            return super().layer(xs, state, w, place)
+        head, middle = super().layer(xs[:-1], state, w._replace(bias_ih=w.bias_ih.detach()), place)
+        tail, final = super().layer(xs[-1:], middle, w, place)
         return head + tail, final
 
 

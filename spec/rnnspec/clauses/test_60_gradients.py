@@ -22,6 +22,11 @@ DEEP = each({"L": 2, "bidirectional": True, "dtype": torch.float32})
 GENTLE = each({"T": 3, "B": 2, "H": 5, "gain": 0.5})
 OPTIONS = each({"bias": False}, {"hx": False}, {"batch_first": True})
 SIZES = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 35}, {"T": 3, "B": 35})
+FURTHER = each(
+    {"B": 1}, {"L": 3}, {"L": 2, "bias": False}, {"T": 67, "B": 2, "I": 3, "H": 5},
+    {"T": 3, "B": 2, "I": 35}, {"T": 3, "B": 67, "H": 5},
+)  # fmt: skip
+SINGLE = each({"dtype": torch.float32})
 
 
 @pytest.mark.clause(id="GRD-1", level="MUST", source=EQUATIONS)
@@ -32,6 +37,8 @@ SIZES = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 35}, {"T": 3, "B":
 @cases([*MODES, *CELLS], GENTLE)
 @cases(CELLS, each({}, {"bias": False}, {"hx": False}), FINE)
 @cases(CELLS, SIZES, FINE)
+@cases(MODES, FURTHER, SINGLE)
+@cases(CELLS, each({"T": 3, "B": 67, "H": 5}), SINGLE)
 def test_gradients_are_the_derivatives(rnn, case):
     """Backward gives the derivatives of output, h_n and c_n with respect to the input, every initial
     state and every parameter.
@@ -44,7 +51,7 @@ def test_gradients_are_the_derivatives(rnn, case):
 @pytest.mark.clause(id="GRD-2", level="MUST", source=f"{EQUATIONS}; torch.nn.utils.rnn")
 @pytest.mark.needs("grad_input", "lengths")
 @cases(MODES, each({"B": 5}), FINE)
-@cases(MODES, each({"B": 5, "hx": False, "dtype": torch.float32}))
+@cases(MODES, each({"B": 5, "hx": False}, {"B": 1, "hx": False}), SINGLE)
 @cases(MODES, each({"B": 5}), DEEP)
 @cases(MODES, GENTLE)
 def test_gradients_of_a_packed_batch(rnn, case):
