@@ -93,7 +93,8 @@ PROCESS = (
 def _generators() -> list[torch.Generator]:
     """torch's own, of the CPU and of whatever is in use."""
     found = [torch.default_generator]
-    for name in ("cuda", "xpu", torch._C._get_privateuse1_backend_name()):
+    own = getattr(torch._C, "_get_privateuse1_backend_name", str)()  # torch 2.0 has no word for it
+    for name in ("cuda", "xpu", own):
         module = getattr(torch, name, None)
         if getattr(module, "is_initialized", bool)():
             found += getattr(module, "default_generators", ())
