@@ -180,3 +180,17 @@ class ReverseStartsFromForward(plain.Layers):
         ys, final = super().layer(xs, self.forward_final if place[1] else state, w, place)
         self.forward_final = final
         return ys, final
+
+
+@mutant("RNN", "LSTM", dies_of=("BID-1",))
+class ReversedInChunks(plain.Layers):
+    """Past 32 steps the reverse direction turns each chunk of 32 steps, not their order."""
+
+    def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
+        if not place[1] or len(xs) <= 32 or not even(xs):
+            return super().layer(xs, state, w, place)
+        out: list[Tensor] = []
+        for first in range(0, len(xs), 32):
+            ys, state = super().layer(xs[first : first + 32], state, w, place)
+            out += ys
+        return out, state

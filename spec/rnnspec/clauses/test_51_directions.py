@@ -14,7 +14,8 @@ NOTES = "torch.nn.RNN, LSTM, GRU, notes on directions"
 CONSEQUENCE = "consequence of BID-1"
 
 BOTH = each({"bidirectional": True})
-ONE_LAYER = each({}, {"T": 1}, {"bias": False}, {"T": 3, "B": 2, "I": 6, "H": 35})
+LONG = {"T": 67, "B": 2, "I": 3, "H": 5}
+ONE_LAYER = each({}, {"T": 1}, {"bias": False}, {"T": 3, "B": 2, "I": 6, "H": 35}, LONG)
 TWO_LAYERS = each({"L": 2}, {"L": 2, "T": 3, "B": 2, "I": 6, "H": 35})
 
 
