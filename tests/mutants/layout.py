@@ -9,7 +9,7 @@ from torch import Tensor
 
 import plain
 from mutants.registry import LAYERS, mutant
-from plain import State
+from plain import State, Weights
 
 
 @mutant("RNN", "GRU", dies_of=("LAY-1", "LAY-6"))
@@ -245,3 +245,49 @@ class ContiguityDemanded(plain.GRU):
         if not input.is_contiguous():
             raise RuntimeError("input must be contiguous")
         return super().padded(input, hx)
+
+
+@mutant("RNN", "GRU", dies_of=("LAY-1",))
+class LaterChunksReshaped(plain.Layers):
+    """With batch_first the output past the 32nd step is reshaped instead of transposed."""
+
+    def leave(self, output: Tensor, batched: bool) -> Tensor:
+        y = super().leave(output, batched)
+        if not (batched and self.batch_first and len(output) > 32):
+            return y
+        return torch.cat([y[:, :32], output[32:].reshape(y[:, 32:].shape)], 1)
+
+
+@mutant("RNN", "LSTM", dies_of=("LAY-1",))
+class SquareIsBatchFirst(plain.Layers):
+    """Where T = B and both are 8 or more the input is taken as batch first."""
+
+    def guessed(self, t: Tensor, batched: bool) -> bool:
+        return batched and not self.batch_first and t.shape[0] == t.shape[1] >= 8
+
+    def enter(self, input: Tensor, batched: bool) -> Tensor:
+        x = super().enter(input, batched)
+        return x.transpose(0, 1) if self.guessed(input, batched) else x
+
+    def leave(self, output: Tensor, batched: bool) -> Tensor:
+        y = super().leave(output, batched)
+        return y.transpose(0, 1) if self.guessed(output, batched) else y
+
+
+@mutant("GRU", "LSTM", dies_of=("LAY-3",))
+class UnbatchedTailWithoutBias(plain.Layers):
+    """For unbatched input bias_hh is not added to the units past the last whole block of 32."""
+
+    alone = False
+
+    def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
+        self.alone = input.dim() == 2
+        return super().padded(input, hx)
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        whole = self.hidden_size // 32 * 32
+        if not self.alone or not whole or w.bias_hh is None:
+            return w
+        seen = torch.arange(self.hidden_size, device=w.bias_hh.device) < whole
+        return w._replace(bias_hh=w.bias_hh * seen.repeat(len(self.order)))

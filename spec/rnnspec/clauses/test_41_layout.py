@@ -17,10 +17,13 @@ INPUTS = "torch.nn.RNN, LSTM, GRU, Inputs"
 UNEVEN = each({"T": 19, "B": 2, "H": 5}, {"T": 3, "B": 2, "H": 33})
 """Past 16 steps, past 32 units."""
 
+LONG_OR_SQUARE = each({"T": 67, "B": 2, "I": 3, "H": 5}, {"T": 9, "B": 9})
+"""Past 64 steps, and T = B: the sizes do not tell the layout."""
+
 
 @pytest.mark.clause(id="LAY-1", level="MUST", source=BATCH_FIRST)
 @cases(MODES, NETWORKS, [{}, *UNEVEN], each({"batch_first": True}))
-@cases(MODES, each({"T": 1}, {"B": 1}, {"T": 3, "B": 67}), each({"batch_first": True}))
+@cases(MODES, each({"T": 1}, {"B": 1}, {"T": 3, "B": 67}, *LONG_OR_SQUARE), each({"batch_first": True}))
 def test_batch_first(rnn, case):
     """With batch_first the input is (B, T, I), the output (B, T, D·P), and the values are the same.
 
@@ -61,7 +64,7 @@ def _states(result):
 @pytest.mark.clause(id="LAY-3", level="MUST", source=f"{INPUTS} and notes")
 @pytest.mark.needs("unbatched")
 @cases(MODES, NETWORKS, each({}, {"batch_first": True}))
-@cases(MODES, each({"hx": False}, {"T": 1}, {"T": 1, "batch_first": True, "hx": False}))
+@cases(MODES, each({"hx": False}, {"T": 1}, {"T": 1, "batch_first": True, "hx": False}, {"H": 35}))
 def test_unbatched_is_a_batch_of_one(rnn, case):
     """Unbatched input is a batch of one without its axis, and batch_first has no effect on it."""
     row, alone = case.input[:, 1], case.state and tuple(part[:, 1] for part in case.state)
