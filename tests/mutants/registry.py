@@ -22,6 +22,7 @@ ONLY = {
     **dict.fromkeys(("GRD-2", "GRD-4", "GRD-5", "GRD-18"), LAYERS),
     **dict.fromkeys(("GRD-6", "GRD-17"), ("LSTM", "LSTMCell")),
     "PAR-4": ("GRU", "LSTM", "GRUCell", "LSTMCell"),
+    "PRJ-1": ("LSTM",),
     **dict.fromkeys(("PAR-8", "INI-6", "SEQ-8", "LAY-6", "BAT-5"), ("RNN",)),
 }
 """The modes of the clauses, and chapters, that are about some modes only."""

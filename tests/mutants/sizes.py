@@ -206,3 +206,16 @@ class SecondReverseBiasDropped(plain.Layers):
     def weights(self, layer: int = 0, direction: int = 0) -> Weights:
         w = super().weights(layer, direction)
         return w._replace(bias_ih=None) if (layer, direction) == (1, 1) else w
+
+
+@mutant(*LAYERS, dies_of=("ELM-1", "ELM-2", "GRU-1", "LSTM-1", "PRJ-1"))
+class TailOfNoBias(plain.Step):
+    """Without biases 1 is added to the units past the last whole block of 16, where H is above 16."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        whole = self.hidden_size // 16 * 16
+        if self.bias or not whole:
+            return w
+        left = torch.arange(self.hidden_size, device=w.weight_hh.device) >= whole
+        return w._replace(bias_ih=left.to(w.weight_hh.dtype).repeat(len(self.order)))

@@ -16,7 +16,7 @@ TANH_CELL, RELU_CELL = each(CELLS[0]), each(CELLS[1])
 
 @pytest.mark.clause(id="ELM-1", level="MUST", source=EQUATION)
 @pytest.mark.needs("hx")
-@cases(TANH, [*SIZES, *BLOCKS, {"bias": False}, {"span": 4.0}])
+@cases(TANH, [*SIZES, *BLOCKS, {"bias": False}, {"bias": False, "H": 35}, {"span": 4.0}])
 @cases(TANH_CELL)
 def test_tanh_step(rnn, case):
     """Each hidden state is h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
@@ -30,7 +30,7 @@ def test_tanh_step(rnn, case):
 
 @pytest.mark.clause(id="ELM-2", level="MUST", source="torch.nn.RNN, nonlinearity")
 @pytest.mark.needs("hx")
-@cases(RELU_UNITS, [*SIZES, *BLOCKS, {"bias": False}, {"span": 300.0}])
+@cases(RELU_UNITS, [*SIZES, *BLOCKS, {"bias": False}, {"bias": False, "H": 35}, {"span": 300.0}])
 @cases(RELU_CELL, each({}, {"span": 300.0}))
 def test_relu_step(rnn, case):
     """With nonlinearity='relu' the step is h_t = max(0, W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).

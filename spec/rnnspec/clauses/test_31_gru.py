@@ -18,7 +18,7 @@ BOTH = [*GRU, *CELL]
 
 @pytest.mark.clause(id="GRU-1", level="MUST", source=EQUATIONS)
 @pytest.mark.needs("hx", "reset_after")
-@cases(GRU, [*SIZES, *BLOCKS, {"bias": False}, {"span": 4.0}])
+@cases(GRU, [*SIZES, *BLOCKS, {"bias": False}, {"bias": False, "H": 35}, {"span": 4.0}])
 @cases(CELL)
 def test_step(rnn, case):
     """r and z are sigmoids, n = tanh(W_in x + b_in + r (W_hn h + b_hn)), and h' = (1 - z) n + z h.

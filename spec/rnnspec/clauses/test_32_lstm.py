@@ -21,7 +21,7 @@ BOTH = [*LSTM, *CELL]
 
 @pytest.mark.clause(id="LSTM-1", level="MUST", source=f"{EQUATIONS}; Outputs, c_n")
 @pytest.mark.needs("hx")
-@cases(LSTM, [*SIZES, *BLOCKS, {"bias": False}, {"span": 4.0}, {"T": 1}])
+@cases(LSTM, [*SIZES, *BLOCKS, {"bias": False}, {"bias": False, "H": 35}, {"span": 4.0}, {"T": 1}])
 @cases(CELL)
 def test_step(rnn, case):
     """i, f, o are sigmoids and g is a tanh, c_t = f c_{t-1} + i g, h_t = o tanh(c_t), and c_n is c.
