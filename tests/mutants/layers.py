@@ -166,3 +166,12 @@ class StatesSharedUpwards(plain.Layers):
         ys, final = super().layer(xs, self.below if place[0] else state, w, place)
         self.below = final
         return ys, final
+
+
+@mutant("LSTM", "GRU", dies_of=("STK-1",))
+class LayersInChunks(Above):
+    """Past 64 steps the layers above read the last output of a chunk of 64 as the first of the next."""
+
+    def read(self, xs: list[Tensor], layer: int) -> list[Tensor]:
+        chunked = len(xs) > 64 and len(xs[0]) == len(xs[-1])
+        return [xs[t - 1] if chunked and t and t % 64 == 0 else x for t, x in enumerate(xs)]
