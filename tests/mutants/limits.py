@@ -159,3 +159,11 @@ class SeventhLayerLeftOut(plain.Layers):
     def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
         start = tuple(torch.zeros_like(s) for s in state) if place[0] == 6 else state
         return super().layer(xs, start, w, place)
+
+
+@mutant("RNN", "GRU", dies_of=("LIM-5",))
+class LayersSortedAsText(plain.Layers):
+    """The weights come in the order of their names: those of layer 10 after those of layer 1."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        return super().weights(sorted(range(self.num_layers), key=str)[layer], direction)

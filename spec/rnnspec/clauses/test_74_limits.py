@@ -67,8 +67,8 @@ def test_four_layers(rnn, case):
 
 @pytest.mark.clause(id="LIM-5", level="MUST", source=CONSEQUENCE)
 @pytest.mark.needs("layers", "hx")
-@cases(MODES, each({"L": 7, "T": 3, "B": 2, "I": 6, "H": 5}))
-def test_seven_layers(rnn, case):
-    """Seven layers of one direction give the output and the final states of the equations."""
+@cases(MODES, each({"L": 7, "T": 3, "B": 2, "I": 6, "H": 5}, {"L": 12, "T": 2, "B": 2, "I": 6, "H": 5}))
+def test_many_layers(rnn, case):
+    """Seven layers of one direction, and twelve, give the output and the final states of the equations."""
     wanted, within = propagated(case)
     agrees(rnn(case.input, case.state), wanted, within)
