@@ -66,6 +66,34 @@ def filled(x: Tensor, rows: int) -> Tensor:
     return torch.cat([x, x.new_zeros(rows - len(x), *x.shape[1:])])
 
 
+@mutant("RNN", "LSTM", dies_of=("PCK-9",))
+class EndedBeforeTheChunk(plain.Layers):
+    """The final states of sequences that end before the last chunk of 16 steps are 0."""
+
+    def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
+        ys, final = super().layer(xs, state, w, place)
+        alive = len(xs[(len(xs) - 1) // 16 * 16])
+        return ys, tuple(torch.cat([f[:alive], 0 * f[alive:]]) for f in final)
+
+
+@mutant("GRU", "RNN", dies_of=("PCK-9",))
+class UnitsDroppedWhereRowsEnd(plain.Layers):
+    """Where rows end, the units past the 32nd of those that go on are 0."""
+
+    def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> Layer:
+        if place[1] or self.hidden_size <= 32:
+            return super().layer(xs, state, w, place)
+        ys: list[Tensor] = []
+        for x in xs:
+            h = state[0][: len(x)]
+            if ys and len(x) < len(ys[-1]):
+                h = torch.cat([h[:, :32], 0 * h[:, 32:]], 1)
+            new = self.step(x, (h, *(s[: len(x)] for s in state[1:])), w)
+            ys.append(new[0])
+            state = tuple(torch.cat([n, s[len(x) :]]) for n, s in zip(new, state, strict=True))
+        return ys, state
+
+
 @mutant("RNN", "LSTM", dies_of=("PCK-9", "PCK-12"))
 class FinalStatesSorted(plain.Layers):
     """The final states of an unsorted packed batch are in sorted order."""
