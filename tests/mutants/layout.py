@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import plain
-from mutants.registry import LAYERS, mutant
+from mutants.registry import CELLS, LAYERS, mutant
 from plain import State, Weights
 
 
@@ -222,6 +222,31 @@ class StateStridesIgnored(plain.Layers):
 
     def given_state(self, hx: Any) -> State:
         return tuple(as_laid_out(s) for s in super().given_state(hx))
+
+
+@mutant(*CELLS, dies_of=("LAY-5",))
+class StepStridesIgnored(plain.Cell):
+    """Batched input is read as contiguous, whatever its strides."""
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        return super().forward(as_laid_out(input) if input.dim() == 2 else input, hx)
+
+
+@mutant(*CELLS, dies_of=("LAY-5",))
+class StepStateStridesIgnored(plain.Cell):
+    """Batched states are read as contiguous, whatever their strides."""
+
+    def enter_state(self, state: State, batched: bool) -> State:
+        state = super().enter_state(state, batched)
+        return tuple(map(as_laid_out, state)) if batched else state
+
+
+@mutant("GRU", "LSTM", dies_of=("LAY-7",))
+class PackedStateStridesIgnored(plain.Layers):
+    """The initial states of a packed batch in order are read as contiguous, whatever their strides."""
+
+    def permuted(self, state: State, order: Tensor | None) -> State:
+        return super().permuted(state, order) if order is not None else tuple(map(as_laid_out, state))
 
 
 @mutant("RNN", "LSTM", dies_of=("LAY-5",))

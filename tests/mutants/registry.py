@@ -18,7 +18,7 @@ ONLY = {
     "GRU": ("GRU", "GRUCell"),
     "LSTM": ("LSTM", "LSTMCell"),
     **dict.fromkeys(("SHP", "SEQ", "LAY", "STK", "BID"), LAYERS),
-    **dict.fromkeys(("SEQ-6", "SEQ-11"), (*LAYERS, *CELLS)),
+    **dict.fromkeys(("SEQ-6", "SEQ-11", "LAY-5"), (*LAYERS, *CELLS)),
     **dict.fromkeys(("GRD-2", "GRD-4", "GRD-5", "GRD-18"), LAYERS),
     **dict.fromkeys(("GRD-6", "GRD-17"), ("LSTM", "LSTMCell")),
     "PAR-4": ("GRU", "LSTM", "GRUCell", "LSTMCell"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnnspec import notebook
-from rnnspec.axes import LAYERS, MODES, NETWORKS, cases, each
+from rnnspec import notebook, ragged
+from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, has_shape, rejects
 from rnnspec.reference import Result
@@ -102,11 +103,12 @@ def test_rank_of_the_state_follows_the_input(rnn, case):
 @pytest.mark.clause(id="LAY-5", level="MUST", source="consequence of the equations")
 @pytest.mark.needs("hx")
 @cases(MODES, NETWORKS)
+@cases(CELLS)
 def test_strides_do_not_matter(rnn, case):
     """Transposed, sliced and expanded inputs and states give the result of their contiguous copies."""
     wanted = rnn(case.input, case.state)
     _, within = propagated(case)
-    for name, view in (("transposed", _transposed), ("sliced", _sliced), ("offset", _offset)):
+    for name, view in VIEWS.items():
         got = rnn(view(case.input), tuple(view(part) for part in case.state))
         _agree(got, wanted, within, name)
     one = (
@@ -142,6 +144,29 @@ def _offset(value):
     longer = torch.full((value.shape[0] + 1, *value.shape[1:]), torch.nan, dtype=value.dtype)
     longer[1:] = value
     return longer[1:]
+
+
+VIEWS = {"transposed": _transposed, "sliced": _sliced, "offset": _offset}
+
+
+@pytest.mark.clause(id="LAY-7", level="MUST", source="consequence of the equations")
+@pytest.mark.needs("hx", "lengths")
+@cases(MODES, each({"L": 2, "bidirectional": True}))
+def test_strides_of_packed_states_do_not_matter(rnn, case):
+    """For packed input too, in order or not, transposed, sliced and expanded states give the result of their
+    contiguous copies.
+    """
+    for lengths in ([case.T, case.T - 1, 2], [2, case.T, case.T - 1]):
+        in_order = lengths == sorted(lengths, reverse=True)
+        packed = pack_padded_sequence(case.input, lengths, enforce_sorted=in_order)
+        _, within = ragged.alone(case, lengths)
+        wanted = ragged.run(rnn, packed, case.state)
+        for name, view in VIEWS.items():
+            got = ragged.run(rnn, packed, tuple(view(part) for part in case.state))
+            _agree(got, wanted, within, name)
+        one = tuple(part[:, :1].expand(-1, case.B, -1) for part in case.state)
+        expanded, copied = (ragged.run(rnn, packed, s) for s in (one, tuple(p.contiguous() for p in one)))
+        _agree(expanded, copied, within, "expanded")
 
 
 @pytest.mark.clause(id="LAY-6", level="MUST", source="notebook In [8]")
