@@ -332,6 +332,80 @@ class AssignmentUnseen(plain.Layers):
         return Weights(**{role: self.drawn[self.name(role, layer, direction)] for role in roles})
 
 
+@mutant("GRU", "LSTMCell", dies_of=("PAR-6",))
+class KeptByVersion(plain.Step):
+    """Values are kept until the parameter's version or place changes: writing through .data is not seen."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        named = super().weights(layer, direction)._asdict().items()
+        return Weights(**{role: self.kept((role, layer, direction), t) for role, t in named if t is not None})
+
+    def kept(self, name: tuple[Any, ...], t: Tensor) -> Tensor:
+        if t.is_inference() or t.device.type == "meta":
+            return t
+        values: dict[Any, Any] = self.__dict__.setdefault("values", {})
+        version = (t.data_ptr(), t._version, t.dtype)
+        if name not in values or values[name][0] != version:
+            values[name] = version, t.detach().clone()
+        value: Tensor = values[name][1] + (t - t.detach())
+        return value
+
+
+class Stored(plain.Step):
+    """Weights are read from their storage in another way than their strides and offset say."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        return (
+            super().weights(layer, direction).each(lambda t: t if t.device.type == "meta" else self.read(t))
+        )
+
+    def read(self, t: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+@mutant("RNN", "GRUCell", dies_of=("PAR-6",))
+class WeightStridesIgnored(Stored):
+    """Weights are read as contiguous, whatever their strides."""
+
+    def read(self, t: Tensor) -> Tensor:
+        return t.as_strided(t.shape, (*t.shape[1:], 1)) if not t.is_contiguous() else t
+
+
+@mutant("RNN", "LSTM", "RNNCell", dies_of=("PAR-6",))
+class WeightOffsetIgnored(Stored):
+    """Weights are read from the beginning of their storage."""
+
+    def read(self, t: Tensor) -> Tensor:
+        return t.as_strided(t.shape, t.stride(), 0) if t.storage_offset() else t
+
+
+@mutant("RNN", "LSTM", dies_of=("PAR-10",))
+class WeightsByPlace(plain.Layers):
+    """Weights are taken by their place in parameters(), which lists a tied one once."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        listed, every = list(self.parameters()), self.named_parameters(remove_duplicate=False)
+        places = {id(parameter): n % len(listed) for n, (_, parameter) in enumerate(every)}
+        w = super().weights(layer, direction)
+        return w.each(lambda t: listed[places[id(t)]] if id(t) in places else t)
+
+
+@mutant("GRU", "LSTMCell", dies_of=("PAR-11",))
+class DeviceIgnored(plain.Step):
+    """The constructor takes a device and does not use it."""
+
+    def __init__(self, *args: Any, device: Any = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+@mutant("LSTM", "RNNCell", dies_of=("PAR-11",))
+class SingleByDefault(plain.Step):
+    """Without a dtype the parameters are float32, whatever torch's default is."""
+
+    def __init__(self, *args: Any, dtype: torch.dtype | None = None, **options: Any) -> None:
+        super().__init__(*args, dtype=dtype or torch.float32, **options)
+
+
 @mutant("RNN", "GRUCell", dies_of=("PAR-6", "PAR-9"))
 class LoadedByShape(plain.Step):
     """load_state_dict gives a parameter the last unused tensor of its shape, whatever its name."""
