@@ -273,6 +273,14 @@ class EmptyBatchOfOneRow(plain.Layers):
         return super().forward(input, hx)
 
 
+@mutant("RNN", "LSTM", dies_of=("BAT-4",))
+class EmptyBatchNotTransposed(plain.Layers):
+    """With batch_first and a batch of size 0 the output has shape (T, 0, D·P)."""
+
+    def leave(self, output: Tensor, batched: bool) -> Tensor:
+        return super().leave(output, batched) if output.shape[1] else output
+
+
 @mutant("LSTM", "GRU", dies_of=("BAT-6",))
 class EmptyBatchCutOff(plain.Layers):
     """With a batch of size 0 the results are not connected to the parameters."""

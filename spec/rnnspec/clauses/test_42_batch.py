@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnnspec import notebook
-from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, cases, each
+from rnnspec.axes import CELLS, LAYERS, LSTM, MODES, NETWORKS, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, equals, has_shape
 from rnnspec.notation import is_cell
@@ -59,9 +59,13 @@ def test_permuted_rows(rnn, case):
 
 @pytest.mark.clause(id="BAT-4", level="SHOULD", source="torch: 0 is a batch size; not documented")
 @cases(MODES, NETWORKS, each({"B": 0}, {"B": 0, "hx": False}))
+@cases([*TANH, *LSTM], each({"B": 0, "batch_first": True}))
 @cases(CELLS, each({"B": 0}, {"B": 0, "hx": False}))
 def test_empty_batch(rnn, case):
-    """A batch of size 0 gives an output of shape (T, 0, D·P) and states of shape (L·D, 0, ·)."""
+    """A batch of size 0 gives an output of shape (T, 0, D·P) and states of shape (L·D, 0, ·).
+
+    With batch_first it is (0, T, D·P).
+    """
     result = rnn(case.input, case.state)
     has_shape(result.output, (case.T, 0, case.D * case.width))
     has_shape(result.h_n, (case.L * case.D, 0, case.width), "h_n")
