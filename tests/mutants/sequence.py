@@ -371,6 +371,56 @@ class OutputBufferShared(plain.Layers):
         return super().leave(output, batched)
 
 
+class Buffered(plain.Layers):
+    """Without grad results are written into buffers of their sizes."""
+
+    def buffer(self, like: Tensor, turn: int = 0) -> Tensor:
+        buffers: dict[Any, Tensor] = self.__dict__.setdefault("buffers", {})
+        key = (turn, like.shape, like.dtype, like.device, torch.is_inference_mode_enabled())
+        return buffers.setdefault(key, torch.empty_like(like))
+
+
+@mutant("RNN", "GRU", dies_of=("SEQ-6",))
+class TwoOutputBuffers(Buffered):
+    """Without grad the output of a call is overwritten by the call after the next."""
+
+    turn = 0
+
+    def leave(self, output: Tensor, batched: bool) -> Tensor:
+        y = super().leave(output, batched)
+        if torch.is_grad_enabled():
+            return y
+        self.turn = 1 - self.turn
+        return self.buffer(y, self.turn).copy_(y)
+
+
+@mutant("LSTM", "GRU", dies_of=("SEQ-12",))
+class PackedOutputBufferShared(Buffered):
+    """Without grad the output of a packed call is overwritten by the next call of its sizes."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        output, final = super().packed(input, hx)
+        if torch.is_grad_enabled():
+            return output, final
+        return output._replace(data=self.buffer(output.data).copy_(output.data)), final
+
+
+@mutant("RNN", "LSTM", dies_of=("SEQ-12",))
+class PackedStateFromTheLastCall(plain.Layers):
+    """A thousandth of the final state of a packed call is that of the one before."""
+
+    before: State = ()
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        output, final = super().packed(input, hx)
+        if [s.shape for s in self.before] == [s.shape for s in final]:
+            mixed = tuple(0.999 * s + 0.001 * b for s, b in zip(final, self.before, strict=True))
+        else:
+            mixed = final
+        self.before = tuple(s.detach().clone() for s in final)
+        return output, mixed
+
+
 @mutant("LSTM", "GRU", "LSTMCell", dies_of=("SEQ-6",))
 class EverySecondCall(plain.Step):
     """Every second call of a module does not add bias_hh."""

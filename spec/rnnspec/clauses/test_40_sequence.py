@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnnspec import notebook
-from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, SIZES, cases, each
+from rnnspec import notebook, ragged
+from rnnspec.axes import CELLS, GRU, LAYERS, LSTM, MODES, NETWORKS, PROJECTED, SIZES, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import NotClaimed, agrees, equals
 from rnnspec.reference import Result
@@ -97,31 +97,60 @@ def test_omitted_state_is_zero_for_packed_input(rnn, case):
     """For packed input too an omitted initial state is zeros."""
     lengths = [case.T, case.T - 1, 2]
     packed = pack_padded_sequence(case.input, lengths)
-    omitted, explicit = (
-        Result(pad_packed_sequence(output)[0], *states)
-        for output, states in map(rnn.pair, (rnn.raw(packed), rnn.raw(packed, rnn.packed(case.zeros))))
-    )
-    for b, n in enumerate(lengths):
-        row = slice(b, b + 1)
-        start = tuple(part[:, row] for part in case.zeros)
-        _, within = predicted(case, case.weights, case.input[:n, row], start)
-        got, wanted = (result.rows(row).steps(slice(n)) for result in (omitted, explicit))
-        agrees(got, wanted, 2 * within)
+    _, within = ragged.alone(case.but(hx=False), lengths)
+    explicit = ragged.run(rnn, packed, case.zeros)
+    agrees(ragged.run(rnn, packed, None), explicit, 2 * within)
 
 
 @pytest.mark.clause(id="SEQ-6", level="MUST", source=f"{CONSEQUENCE}; hx is an argument")
 @cases(MODES, NETWORKS, each({}, {"hx": False}))
 @cases(CELLS, each({}, {"hx": False}))
+@cases([*TANH, *GRU, *LSTM], each({"batch_first": True}))
 def test_nothing_is_kept_between_calls(rnn, case):
-    """A network keeps nothing between calls: repeated and interleaved calls give the same bits."""
-    first = rnn(case.input, case.state)
-    kept = first.map(torch.clone)
-    equals(rnn(case.input, case.state), kept, "output of the same call again")
-    rnn(2 - case.input, case.state and tuple(1 - part for part in case.state))
-    equals(first, kept, "output of the first call, after a call with other data")
-    equals(rnn(case.input, case.state), kept, "output after a call with other data")
-    rnn(case.input[:-1, :-1], case.state and tuple(part[:, :-1] for part in case.state))
-    equals(rnn(case.input, case.state), kept, "output after a call with other sizes")
+    """A network keeps nothing between calls: repeated and interleaved calls give the same bits, and results
+    stay what they were while others are made, with grad or without.
+    """
+    for mode in (torch.enable_grad, torch.no_grad):
+        with mode():
+            first = rnn(case.input, case.state)
+            kept = first.map(torch.clone)
+            second = rnn(case.input, case.state)
+            equals(second, kept, "output of the same call again")
+            rnn(2 - case.input, case.state and tuple(1 - part for part in case.state))
+            for name, result in (("first", first), ("second", second)):
+                equals(result, kept, f"output of the {name} call, after a call with other data")
+            equals(rnn(case.input, case.state), kept, "output after a call with other data")
+            rnn(case.input[:-1, :-1], case.state and tuple(part[:, :-1] for part in case.state))
+            equals(rnn(case.input, case.state), kept, "output after a call with other sizes")
+
+
+def _packed(rnn, x, state):
+    """What the call gave: the data of its output and its final states."""
+    output, final = rnn.pair(rnn.raw(x, rnn.packed(state)))
+    return [output.data, *final]
+
+
+@pytest.mark.clause(id="SEQ-12", level="MUST", source=f"{CONSEQUENCE}; hx is an argument")
+@pytest.mark.needs("lengths", "hx")
+@cases([*TANH, *GRU, *PROJECTED], each({"L": 2}))
+def test_nothing_is_kept_between_packed_calls(rnn, case):
+    """With packed input too repeated calls give the same bits, and results stay what they were."""
+    packed, others = (ragged.packed(x, [3, case.T, 1]) for x in (case.input, 2 - case.input))
+    for mode in (torch.enable_grad, torch.no_grad):
+        with mode():
+            first = _packed(rnn, packed, case.state)
+            kept = [part.detach().clone() for part in first]
+            second = _packed(rnn, packed, case.state)
+            _are(second, kept, "the same call again")
+            _packed(rnn, others, tuple(1 - part for part in case.state))
+            _are(first, kept, "the first call, after a call with other data")
+            _are(second, kept, "the second call, after a call with other data")
+            _are(_packed(rnn, packed, case.state), kept, "the call after one with other data")
+
+
+def _are(parts, kept, which):
+    for name, part, wanted in zip(("data", "h_n", "c_n"), parts, kept, strict=False):
+        equals(part.detach(), wanted, f"{name} of {which}")
 
 
 @pytest.mark.clause(id="SEQ-7", level="MUST", source=f"{CONSEQUENCE}: zero is a fixed point")
