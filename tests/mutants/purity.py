@@ -111,6 +111,39 @@ class WeightsRounded(Writing):
             last.copy_(last.bfloat16())
 
 
+@mutant("RNN", "GRU", dies_of=("PUR-1",))
+class BatchFirstTransposedInPlace(plain.Layers):
+    """With batch_first the caller's input is transposed in place."""
+
+    def enter(self, input: Tensor, batched: bool) -> Tensor:
+        if not (batched and self.batch_first) or input.requires_grad or input.is_inference():
+            return super().enter(input, batched)
+        drawn.cache_clear()
+        return input.transpose_(0, 1)
+
+
+@mutant("LSTM", "GRU", dies_of=("PUR-13",))
+class PackedStateOverwritten(plain.Layers):
+    """Without grad the final states of a packed batch in order are written into the initial ones."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        output, final = super().packed(input, hx)
+        if hx is not None and input.sorted_indices is None and not torch.is_grad_enabled():
+            for target, value in zip(self.given_state(hx), final, strict=True):
+                write(target, value)
+        return output, final
+
+
+@mutant("RNN", "LSTM", dies_of=("PUR-13",))
+class PackedDataScaled(plain.Layers):
+    """The data of packed input are halved in place."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        answer = super().packed(input, hx)
+        write(input.data, input.data / 2)
+        return answer
+
+
 class InBackward(plain.Step):
     """Backward writes where it is not to."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnnspec.axes import CELLS, MODES, cases, each
+from rnnspec.axes import CELLS, GRU, LSTM, MODES, PROJECTED, TANH, cases, each
 from rnnspec.check import equals, is_same
 from rnnspec.keeping import patches, settings
 from rnnspec.notation import is_cell
@@ -23,6 +26,8 @@ def _given(rnn, case, row=slice(None)):
     """Copies of input and states, as the bare call takes them and where it takes them from."""
     named = {"input": case.input, **dict(zip(("h_0", "c_0"), case.state or (), strict=False))}
     named = {name: part[:, row] for name, part in named.items()}
+    if case.batch_first:
+        named["input"] = named["input"].transpose(0, 1).contiguous()
     if is_cell(case.mode):
         named = {name: part[0] for name, part in named.items()}
     return {name: part.to(rnn.device, copy=True) for name, part in named.items()}
@@ -56,6 +61,7 @@ def _are_unchanged(named, before, when):
 @pytest.mark.clause(id="PUR-1", level="MUST", source=INPUTS)
 @cases([*MODES, *CELLS], [{}, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35}])
 @cases(MODES, each(DEEP))
+@cases([*TANH, *GRU, *LSTM], each({"batch_first": True}))
 def test_a_call_changes_nothing(rnn, case):
     """A call changes neither its input nor its states nor the weights, with grad or without."""
     for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
@@ -65,6 +71,24 @@ def test_a_call_changes_nothing(rnn, case):
         with mode():
             _called(rnn, own)
         _are_unchanged(own | _weights(rnn), before, "after a call")
+
+
+@pytest.mark.clause(id="PUR-13", level="MUST", source=INPUTS)
+@pytest.mark.needs("packed", "hx")
+@cases([*TANH, *GRU, *PROJECTED])
+def test_a_packed_call_changes_nothing(rnn, case):
+    """A call with packed input, in order or not, changes neither that nor its states nor the weights."""
+    modes = (torch.enable_grad, torch.no_grad, torch.inference_mode)
+    for mode, lengths in product(modes, ([case.T, 3, 1], [1, case.T, 3])):
+        _, *state = _given(rnn, case).values()
+        x = case.input.to(rnn.device)
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=lengths[0] == case.T)
+        fields = {name: part for name, part in packed._asdict().items() if part is not None}
+        given = fields | dict(zip(("h_0", "c_0"), state, strict=False))
+        before = _copies(given | _weights(rnn))
+        with mode():
+            rnn.raw(packed, rnn.packed(tuple(state)))
+        _are_unchanged(given | _weights(rnn), before, f"after a call with packed input of lengths {lengths}")
 
 
 @pytest.mark.clause(id="PUR-6", level="MUST", source=INPUTS)
