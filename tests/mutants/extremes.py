@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -198,6 +200,30 @@ class SubnormalStateIsNaN(plain.Layers):
         h, *rest = state
         tiny = (h.abs() < torch.finfo(h.dtype).tiny) & (h != 0)
         return super().run(xs, (h.masked_fill(tiny, torch.nan), *rest))
+
+
+@mutant("RNN", "RNNCell", dies_of=("EXT-11",))
+class ReluByMask(plain.ElmanStep):
+    """relu is v times (v > 0): of -∞ it is NaN."""
+
+    def relu(self, v: Tensor) -> Tensor:
+        return v * (v > 0)
+
+
+@mutant("RNN", "RNNCell", dies_of=("EXT-11",))
+class ReluInHalfRange(plain.ElmanStep):
+    """relu is cut off at 65504, the largest number of float16."""
+
+    def relu(self, v: Tensor) -> Tensor:
+        return v.relu().clamp(max=65504.0)
+
+
+@mutant(*LAYERS, "GRUCell", dies_of=("EXT-3",))
+class NaNStateIsZero(plain.Step):
+    """A NaN in the initial state is read as zero."""
+
+    def given_state(self, hx: Any) -> State:
+        return tuple(s.masked_fill(s.isnan(), 0) for s in super().given_state(hx))
 
 
 @mutant("RNN", "GRU", dies_of=("EXT-6",))

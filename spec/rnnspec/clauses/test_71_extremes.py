@@ -99,6 +99,29 @@ def test_infinite_cell_state(rnn, case):
             equals(got, wanted, f"c_n with c_0 = {value} in unit {unit}")
 
 
+@pytest.mark.clause(id="EXT-11", level="MUST", source=f"{EQUATIONS}; torch.relu")
+@pytest.mark.needs("hx", "apart")
+@cases([*RELU, *each({"mode": "RNNCell", "nonlinearity": "relu"})])
+def test_relu_of_huge_inputs(rnn, case):
+    """A huge or infinite pre-activation of a relu network is put out as it is where it is positive, and as
+    exactly 0 where it is negative.
+    """
+    name = next(iter(case.weights))
+    W_ih = case.weights[name].clone()
+    W_ih[:, 0] = W_ih[:, 0].sign()
+    net, x = rnn.but(weights={name: W_ih}), case.input[:1].clone()
+    positive = x[..., :1].sign() * W_ih[:, 0] > 0
+    for size in (1e4, HUGE[case.dtype], torch.inf):
+        x[..., 0] = x[..., 0].sign() * size
+        got = net(x, case.state)
+        shut = torch.where(positive, got.output.cpu(), torch.zeros_like(case.h_0))
+        equals(got.output, shut, f"output of an input of {size}, 0 where that is negative")
+        if size < torch.inf:
+            agrees(got, *predicted(case, net.weights, x, case.state))
+        else:
+            equals(got.output.isinf().cpu(), positive, f"isinf of the output of an input of {size}")
+
+
 ROW = each({}, {"B": 1}, {"L": 2}, {"T": 19, "B": 2, "I": 6, "H": 35})
 
 
@@ -114,9 +137,16 @@ def _with_nan(case, t, row):
 @cases(CELLS, each({}, {"B": 1}))
 def test_nan_spreads(rnn, case):
     """A NaN in one feature of the input makes every feature of that row NaN, at its step and at each
-    later one.
+    later one, and a NaN in one unit of h_0 does so from the first step on.
     """
     row = case.B - 1
+    for unit in (0, case.width - 1):
+        h_0 = case.h_0.clone()
+        h_0[0, row, unit] = torch.nan
+        got = rnn(case.input, (h_0, *case.state[1:]))
+        for name, part in (("output", got.output[:, row]), ("h_n", got.h_n[:, row])):
+            all_nan = torch.ones_like(part, dtype=torch.bool)
+            equals(part.isnan(), all_nan, f"isnan of {name}, NaN in unit {unit} of h_0")
     for t in (0, case.T // 2, case.T - 1):
         got = rnn(_with_nan(case, t, row), case.state)
         for name, part in (("output", got.output[t:, row]), ("h_n", got.h_n[:, row])):
