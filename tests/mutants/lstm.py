@@ -7,7 +7,7 @@ from torch import Tensor
 
 import plain
 from mutants.registry import mutant
-from plain import State
+from plain import Place, State, Weights
 
 
 @mutant("LSTM", "LSTMCell", dies_of=("LSTM-1", "LSTM-2", "LSTM-3", "SEQ-1", "SEQ-2"))
@@ -181,3 +181,26 @@ class ReturnedStatesExchanged(plain.LSTMStep):
 
     def returned_state(self, state: State) -> State:
         return state[::-1]
+
+
+@mutant("LSTM", "LSTMCell", dies_of=("LSTM-3",))
+class FiniteCellClipped(plain.LSTMStep):
+    """A finite cell state is cut off at ±10000, an infinite one is not."""
+
+    def cell(self, i: Tensor, f: Tensor, g: Tensor, c: Tensor) -> Tensor:
+        new = super().cell(i, f, g, c)
+        return torch.where(new.isinf(), new, new.clamp(-1e4, 1e4))
+
+
+@mutant("LSTM", dies_of=("LSTM-1",))
+class ChunksFromTheInitialH(plain.LSTM):
+    """Each chunk of 256 steps starts from h_0 again, and from the c of the one before."""
+
+    def layer(self, xs: list[Tensor], state: State, w: Weights, place: Place) -> tuple[list[Tensor], State]:
+        if len(xs[0]) != len(xs[-1]) or place[1]:
+            return super().layer(xs, state, w, place)
+        h_0, ys = state[0], list[Tensor]()
+        for first in range(0, len(xs), 256):
+            chunk, state = super().layer(xs[first : first + 256], (h_0, state[1]), w, place)
+            ys += chunk
+        return ys, state

@@ -132,6 +132,15 @@ class ProjectionIgnored(plain.Layers):
         super().__init__(*args, **options)
 
 
+@mutant("LSTM", dies_of=("PRJ-1",))
+class ProjectionClipped(plain.LSTM):
+    """The projected state is cut off at ±10."""
+
+    def project(self, h: Tensor, w: Weights) -> Tensor:
+        projected = super().project(h, w)
+        return projected if w.weight_hr is None else projected.clamp(-10, 10)
+
+
 @mutant("RNN", "GRU", dies_of=("PRJ-3",))
 class NoProjectionAccepted(plain.Layers):
     """proj_size=0 is taken."""
