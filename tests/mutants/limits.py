@@ -107,6 +107,15 @@ class InputCutAt256(plain.Step):
         return w._replace(weight_ih=torch.cat([w.weight_ih[:, :256], 0 * w.weight_ih[:, 256:]], 1))
 
 
+@mutant("RNN", "GRU", "RNNCell", "LSTMCell", dies_of=("LIM-3",))
+class RecurrenceCutAt256(plain.Step):
+    """Units of h past the 256th do not enter the recurrent product."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        return w._replace(weight_hh=torch.cat([w.weight_hh[:, :256], 0 * w.weight_hh[:, 256:]], 1))
+
+
 class DeepWeights(plain.Layers):
     """A layer far up has wrong weights."""
 

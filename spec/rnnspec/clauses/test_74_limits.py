@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnnspec.axes import CELLS, ELMAN, GRU, LSTM, MODES, cases, each
+from rnnspec.axes import CELLS, ELMAN, GRU, LSTM, MODES, TANH, cases, each
 from rnnspec.bound import pinned, propagated
 from rnnspec.check import agrees
 
@@ -39,11 +39,14 @@ AROUND = each(
 )
 """Below, at and past the blocks of 16, 32, 64, 128 and 256, no two sizes alike."""
 
+PAST_256_UNITS = each({"T": 2, "B": 3, "I": 5, "H": 259})
+
 
 @pytest.mark.clause(id="LIM-3", level="MUST", source=CONSEQUENCE)
 @pytest.mark.needs("hx")
 @cases(MODES, AROUND)
 @cases(CELLS, AROUND[:2])
+@cases([*TANH, *GRU, *LSTM, *CELLS[:1], *CELLS[2:]], PAST_256_UNITS)
 def test_sizes_around_blocks(rnn, case):
     """Odd and prime sizes, all different, below, at and past every block of a kernel are right.
 
@@ -67,7 +70,8 @@ def test_four_layers(rnn, case):
 
 @pytest.mark.clause(id="LIM-5", level="MUST", source=CONSEQUENCE)
 @pytest.mark.needs("layers", "hx")
-@cases(MODES, each({"L": 7, "T": 3, "B": 2, "I": 6, "H": 5}, {"L": 12, "T": 2, "B": 2, "I": 6, "H": 5}))
+@cases(MODES, each({"L": 7, "T": 3, "B": 2, "I": 6, "H": 5}))
+@cases([*TANH, *GRU, *LSTM], each({"L": 12, "T": 2, "B": 2, "I": 6, "H": 5}))
 def test_many_layers(rnn, case):
     """Seven layers of one direction, and twelve, give the output and the final states of the equations."""
     wanted, within = propagated(case)
