@@ -153,6 +153,17 @@ class MissingZeroed(Unstrict):
         return answer
 
 
+@mutant("LSTM", "RNNCell", dies_of=("PER-12",))
+class LoadReturnsNothing(plain.Step):
+    """By default load_state_dict returns None."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        answer = super().load_state_dict(state_dict, strict, assign)
+        return None if strict else answer
+
+
 class Options:
     """What a network was built with."""
 

@@ -73,7 +73,8 @@ def test_refusals_name_the_entry(rnn, case):
 @cases(CELLS, FEW)
 def test_loading_what_fits(rnn, case):
     """With strict=False the entries that fit are loaded, and the names of those that are missing and of
-    those that are unexpected are returned.
+    those that are unexpected are returned, as missing_keys and unexpected_keys; so are they by default, and
+    empty.
     """
     held, values = dict(rnn.weights), case.but(seed=case.seed + 1).weights
     for name in (next(iter(values)), list(values)[-1]):
@@ -82,6 +83,10 @@ def test_loading_what_fits(rnn, case):
         missing, unexpected = rnn.module.load_state_dict(state, strict=False)
         is_same((list(missing), list(unexpected)), ([name], ["extra"]), "what is missing and unexpected")
         follows(around(rnn, rnn.module, weights=held))
+    answer = rnn.module.load_state_dict(values)
+    for name in ("missing_keys", "unexpected_keys"):
+        listed = getattr(answer, name, "not there")
+        is_same(listed, [], f"{name} of what load_state_dict returns")
 
 
 def _reread(value, weights_only):
