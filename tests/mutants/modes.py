@@ -102,6 +102,74 @@ class StepsWithoutGrad(plain.Layers):
         return super().run(xs, state)
 
 
+@mutant("RNN", "GRU", dies_of=("MOD-1",))
+class TimeFirstWithoutGrad(plain.Layers):
+    """Without grad batch_first is ignored."""
+
+    def enter(self, input: Tensor, batched: bool) -> Tensor:
+        return input if batched and not torch.is_grad_enabled() else super().enter(input, batched)
+
+    def leave(self, output: Tensor, batched: bool) -> Tensor:
+        return output if batched and not torch.is_grad_enabled() else super().leave(output, batched)
+
+
+@mutant("LSTM", "GRU", "RNNCell", dies_of=("MOD-1",))
+class BlocksOf64WithoutGrad(WithoutGrad):
+    """Without grad, of more than 64 units the recurrent products stop at the last whole block of 64."""
+
+    def wrong(self, w: Weights) -> Weights:
+        columns = w.weight_hh.shape[1]
+        keep = torch.arange(columns) < (columns // 64 * 64 or columns)
+        return w._replace(weight_hh=w.weight_hh * keep.to(w.weight_hh))
+
+
+@mutant("LSTM", "RNN", "GRUCell", dies_of=("MOD-1",))
+class OneRowWithoutGrad(plain.Step):
+    """Without grad a batch of one row is computed without bias_hh."""
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        alone = len(x) == 1 and not torch.is_grad_enabled()
+        return super().step(x, state, w._replace(bias_hh=None) if alone else w)
+
+
+@mutant("GRU", "LSTM", dies_of=("MOD-1",))
+class OneStepWithoutGrad(plain.Layers):
+    """Without grad the weights of the forward direction are for both, where there is one step."""
+
+    def layer(self, xs: list[Tensor], state: State, w: Weights, place: tuple[int, int]) -> Layer:
+        if len(xs) == 1 and not torch.is_grad_enabled():
+            w = self.weights(place[0], 0)
+        return super().layer(xs, state, w, place)
+
+
+@mutant("RNN", "GRU", "LSTMCell", dies_of=("MOD-1",))
+class NoBiasWithoutGrad(WithoutGrad):
+    """Without grad and without biases ones are added."""
+
+    def wrong(self, w: Weights) -> Weights:
+        return w if self.bias else w._replace(bias_ih=torch.ones_like(w.weight_ih[:, 0]))
+
+
+@mutant("RNN", "LSTM", dies_of=("MOD-1",))
+class StateOfTheSecondLayer(plain.Layers):
+    """Without grad the layers above the second start from its state."""
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        if not torch.is_grad_enabled():
+            D = self.directions
+            rows = [k if k < 2 * D else D + k % D for k in range(self.num_layers * D)]
+            state = tuple(s[rows] for s in state)
+        return super().run(xs, state)
+
+
+@mutant("GRU", "LSTM", dies_of=("MOD-4",))
+class SortedStatesWithoutGrad(plain.Layers):
+    """Without grad the states of a packed batch are in the order of the lengths."""
+
+    def permuted(self, state: State, order: Tensor | None) -> State:
+        return super().permuted(state, order if torch.is_grad_enabled() else None)
+
+
 @mutant(*LAYERS, dies_of=("MOD-4",))
 class PackedWithoutGrad(plain.Layers):
     """Without grad the given state of a packed batch is read as zeros."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnnspec.axes import CELLS, MODES, NETWORKS, cases, each
+from rnnspec.axes import CELLS, GRU, LSTM, MODES, NETWORKS, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, differs, is_same
 from rnnspec.notation import is_cell
@@ -19,6 +19,11 @@ QUIET = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
 
 WIDE = each({}, {"T": 3, "B": 2, "I": 6, "H": 35}, {"T": 19, "B": 2, "H": 5})
 MANY_ROWS = each({"T": 3, "B": 35})
+
+KINDS = [*TANH, *GRU, *LSTM]
+CELL_KINDS = [cell for cell in CELLS if "nonlinearity" not in cell]
+ONE_ROW = each({"B": 1})
+WIDER = each({"T": 3, "B": 2, "I": 6, "H": 67})
 
 
 def _answer(rnn, case):
@@ -38,7 +43,10 @@ def _answer(rnn, case):
 @cases(MODES, WIDE)
 @cases(MODES, MANY_ROWS)
 @cases(MODES, each({"L": 2, "bidirectional": True}, {"hx": False}))
+@cases(KINDS, [*ONE_ROW, *WIDER, *each({"T": 1, "bidirectional": True}, {"L": 3, "T": 3, "B": 2})])
+@cases(KINDS, each({"batch_first": True}, {"bias": False}))
 @cases(CELLS, WIDE)
+@cases(CELL_KINDS, [*ONE_ROW, *WIDER, *each({"bias": False, "hx": False})])
 def test_values_without_grad(rnn, case):
     """Grad mode, no_grad and inference_mode give the same values."""
     plain = rnn(case.input, case.state)
@@ -57,21 +65,24 @@ def test_values_without_grad(rnn, case):
 def test_values_without_grad_of_packed_input(rnn, case):
     """Packed input too gives the same values in grad mode, under no_grad and in inference_mode.
 
-    They are compared with the equations, row by row.
+    They are compared with the equations, row by row, with lengths in order and in another.
     """
     lengths = [case.T, case.T - 1, 2]
-    packed = pack_padded_sequence(case.input, lengths)
     rows = [slice(b, b + 1) for b in range(case.B)]
     alone = [
         predicted(case, case.weights, case.input[:n, row], tuple(part[:, row] for part in case.state))
         for n, row in zip(lengths, rows, strict=True)
     ]
-    for mode in (torch.enable_grad, *QUIET.values()):
-        with mode():
-            output, final = rnn.pair(rnn.raw(packed, rnn.packed(case.state)))
-            got = Result(pad_packed_sequence(output)[0], *final)
-        for n, row, (wanted, within) in zip(lengths, rows, alone, strict=True):
-            agrees(got.rows(row).steps(slice(n)), wanted, within)
+    for order in ([0, 1, 2], [2, 0, 1]):
+        sizes = torch.tensor(lengths)[order]
+        packed = pack_padded_sequence(case.input[:, order], sizes, enforce_sorted=order == [0, 1, 2])
+        state = tuple(part[:, order] for part in case.state)
+        for mode in (torch.enable_grad, *QUIET.values()):
+            with mode():
+                output, final = rnn.pair(rnn.raw(packed, rnn.packed(state)))
+                got = Result(pad_packed_sequence(output)[0], *final)
+            for k, b in enumerate(order):
+                agrees(got.rows(rows[k]).steps(slice(lengths[b])), *alone[b])
 
 
 @pytest.mark.clause(id="MOD-2", level="MUST", source=NO_GRAD)
