@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from rnnspec import ragged
 from rnnspec.axes import CELLS, GRU, LSTM, MODES, NETWORKS, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, differs, is_same
@@ -142,6 +143,25 @@ def test_training_is_evaluation(rnn, case):
     for got in (evaluation, quiet):
         agrees(got, training, within=2 * within)
         agrees(got, wanted, within)
+
+
+@pytest.mark.clause(id="MOD-13", level="MUST", source=TRAIN)
+@pytest.mark.needs("module", "packed", "hx")
+@cases(KINDS, each({"L": 2, "bidirectional": True}))
+def test_training_is_evaluation_of_packed_input(rnn, case):
+    """Of packed input too training and evaluation mode give the same values.
+
+    They are compared with the equations, row by row.
+    """
+    lengths = ragged.lengths(case)
+    wanted, within = ragged.alone(case, lengths)
+    for training in (True, False):
+        rnn.module.train(training)
+        for mode in (torch.enable_grad, torch.no_grad):
+            with mode():
+                got = ragged.run(rnn, ragged.packed(case.input, lengths), case.state)
+            agrees(got, wanted, within)
+    rnn.module.train()
 
 
 @pytest.mark.clause(id="MOD-6", level="SHOULD", source=f"{TRAIN}: neither is about gradients")
