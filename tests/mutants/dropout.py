@@ -280,3 +280,117 @@ class PackedDrawnRowByRow(Tells):
             return masks
         by_row = whole.reshape(len(xs[0]), len(xs), -1).transpose(0, 1)
         return list(by_row)
+
+
+@mutant("RNN", "LSTM", dies_of=("DRP-15",))
+class NotDroppedWithoutGrad(Drops):
+    """Nothing is dropped in training without grad."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return super().drop(xs) if torch.is_grad_enabled() else xs
+
+
+class Knows(Drops):
+    """Dropout that knows how the call was made."""
+
+    unbatched = omitted = False
+
+    def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
+        self.unbatched, self.omitted = input.dim() == 2, hx is None
+        result = super().padded(input, hx)
+        self.unbatched = self.omitted = False
+        return result
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-16",))
+class UnbatchedNotDropped(Knows):
+    """Nothing is dropped of unbatched input."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if self.unbatched else super().drop(xs)
+
+
+@mutant("GRU", "RNN", dies_of=("DRP-8",))
+class OmittedNotDropped(Knows):
+    """Nothing is dropped where the state is omitted."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if self.omitted else super().drop(xs)
+
+
+@mutant("LSTM", "RNN", dies_of=("DRP-8",))
+class OneStepNotDropped(Drops):
+    """Nothing is dropped of one step."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if len(xs) == 1 else super().drop(xs)
+
+
+@mutant("GRU", dies_of=("DRP-8",))
+class BatchFirstNotDropped(Drops):
+    """Nothing is dropped with batch_first."""
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        return xs if self.batch_first else super().drop(xs)
+
+
+@mutant("GRU", "LSTM", dies_of=("DRP-5",))
+class LockedOverTimeBatchFirst(Drops):
+    """With batch_first one mask is for all steps of a sequence."""
+
+    def masks(self, xs: list[Tensor]) -> list[Tensor]:
+        if not self.batch_first:
+            return super().masks(xs)
+        mask = self.mask(xs[0])
+        return [mask[: len(x)] for x in xs]
+
+
+@mutant("GRU", "RNN", dies_of=("DRP-5",))
+class LayersDroppedTogether(Drops):
+    """One mask is for what passes between all the layers."""
+
+    call: dict[Any, Tensor]
+
+    def run(self, xs: list[Tensor], state: State) -> Layer:
+        self.call = {}
+        return super().run(xs, state)
+
+    def mask(self, like: Tensor) -> Tensor:
+        if like.shape not in self.call:
+            self.call[like.shape] = super().mask(like)
+        return self.call[like.shape]
+
+
+@mutant("LSTM", "GRU", dies_of=("DRP-17",))
+class SixteenthsDropped(Drops):
+    """Elements are dropped with the multiple of 1/16 that is nearest to p, and scaled by 1/(1 - p)."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        kept = torch.rand_like(like) >= round(16 * self.dropout) / 16
+        return kept.to(like) / (1 - self.dropout if self.dropout < 1 else 1)
+
+
+@mutant("GRU", "RNN", dies_of=("DRP-11",))
+class SeededOnce(Drops):
+    """The mask is drawn from a generator of its own, with torch's seed at the first call."""
+
+    generator: torch.Generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "generator"}
+
+    def mask(self, like: Tensor) -> Tensor:
+        if "generator" not in self.__dict__:
+            self.generator = torch.Generator().manual_seed(torch.initial_seed())
+        kept = torch.rand(like.shape, generator=self.generator) >= self.dropout
+        return kept.to(like) / (1 - self.dropout if self.dropout < 1 else 1)
+
+
+@mutant("LSTM", "RNN", dies_of=("DRP-10",))
+class PackedKeptWithP(Tells):
+    """Each element of a packed batch is kept with probability p, and scaled by 1/p."""
+
+    def mask(self, like: Tensor) -> Tensor:
+        if not self.is_packed:
+            return super().mask(like)
+        return torch.dropout(torch.ones_like(like), 1 - self.dropout, True)

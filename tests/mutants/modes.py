@@ -387,7 +387,7 @@ class UncheckedWithoutGrad(plain.Layers):
         return super().run(xs, state)
 
 
-@mutant("GRUCell", "RNNCell", dies_of=("MOD-9",))
+@mutant("GRUCell", "RNNCell", dies_of=("MOD-14",))
 class StepUncheckedWithoutGrad(plain.Step):
     """Without grad the sizes of the state are not looked at: one row is spread."""
 

@@ -58,9 +58,20 @@ def test_values_without_grad_of_unbatched_input(rnn, case):
 @pytest.mark.clause(id="MOD-9", level="MUST", source=f"{NO_GRAD}; Inputs, h_0 and c_0")
 @pytest.mark.needs("grad", "hx")
 @cases(KINDS)
-@cases(CELL_KINDS)
 def test_refusals_without_grad(rnn, case):
     """Under no_grad and in inference_mode too a state of another size is refused."""
+    _refuses_other_sizes(rnn, case)
+
+
+@pytest.mark.clause(id="MOD-14", level="SHOULD", source=f"{NO_GRAD}; CEL-9")
+@pytest.mark.needs("grad", "hx")
+@cases(CELL_KINDS)
+def test_refusals_of_cells_without_grad(rnn, case):
+    """Under no_grad and in inference_mode too a cell refuses a state of another size."""
+    _refuses_other_sizes(rnn, case)
+
+
+def _refuses_other_sizes(rnn, case):
     rnn.module  # noqa: B018  # is built here
     for name, quiet in QUIET.items():
         for form, x, state in forms(rnn, case):
