@@ -207,7 +207,7 @@ def second(result: Result, loss: Result, asked: Mapping[str, Tensor]) -> Gradien
     first = torch.autograd.grad(
         weighed(result, loss), [*asked.values()], create_graph=True, allow_unused=True
     )
-    along = torch.stack([(part * _waves(part)).sum() for part in first if part is not None]).sum()
+    along = torch.stack([(part * waves(part)).sum() for part in first if part is not None]).sum()
     try:
         found = torch.autograd.grad(along, [*asked.values()], allow_unused=True)
     except RuntimeError as error:  # backward itself has no derivative, or says that it must not be asked
@@ -216,7 +216,7 @@ def second(result: Result, loss: Result, asked: Mapping[str, Tensor]) -> Gradien
     return {name: torch.zeros_like(leaf) if part is None else part for (name, leaf), part in named}
 
 
-def _waves(like: Tensor) -> Tensor:
+def waves(like: Tensor) -> Tensor:
     """Multiples of 1/8 from -1 to 1."""
     steps = torch.arange(like.numel(), device=like.device) * 5 % 17 - 8
     return (steps / 8).to(like.dtype).reshape(like.shape)

@@ -15,6 +15,58 @@ from plain import State, Weights
 Layer = tuple[list[Tensor], State]
 
 
+class UnscaledBackwards(torch.autograd.Function):
+    """Dropout whose gradient is not scaled by 1/(1 - p)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        ctx.kept = torch.rand_like(x) >= p
+        return x * ctx.kept / (1 - p) if p < 1 else 0 * x
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        return g * ctx.kept, None
+
+
+class DrawnAgainBackwards(torch.autograd.Function):
+    """Dropout whose gradient has another mask."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        ctx.p = p
+        return torch.dropout(x, p, True)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        return torch.dropout(g, ctx.p, True), None
+
+
+class DropsBy(plain.Layers):
+    """Dropout by a function with a backward of its own."""
+
+    by: type[torch.autograd.Function]
+
+    def drop(self, xs: list[Tensor]) -> list[Tensor]:
+        if not (self.training and self.dropout):
+            return xs
+        dropped = self.by.apply(torch.cat(xs), self.dropout)  # type: ignore[no-untyped-call]
+        return list(torch.split(dropped, [len(x) for x in xs]))
+
+
+@mutant(*LAYERS, dies_of=("DRP-18",))
+class DropoutUnscaledBackwards(DropsBy):
+    """Backward does not scale by 1/(1 - p) what it lets through."""
+
+    by = UnscaledBackwards
+
+
+@mutant(*LAYERS, dies_of=("DRP-18",))
+class DropoutDrawnAgainBackwards(DropsBy):
+    """Backward draws a mask of its own."""
+
+    by = DrawnAgainBackwards
+
+
 class Drops(plain.Layers):
     """Dropout by a mask of its own."""
 

@@ -11,6 +11,7 @@ from rnnspec.axes import GRU, LSTM, MODES, PROJECTED, TANH, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, differs, equals, is_same
 from rnnspec.dropping import keeps_or_drops, probes, scaled, seeded, share, trained, undropped
+from rnnspec.gradients import expected, waves, weighed, weighing
 
 DROPOUT = "torch.nn.RNN, LSTM, GRU, dropout"
 MASK = "torch.nn.Dropout"
@@ -171,6 +172,30 @@ def test_no_gradient_through_what_is_dropped(rnn, case):
     for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True):
         zeros = torch.zeros_like(leaf)
         equals(zeros if gradient is None else gradient, zeros, f"gradient of {name}")
+
+
+@pytest.mark.clause(id="DRP-18", level="MUST", source=f"{MASK}; torch.autograd")
+@pytest.mark.needs("grad_input")
+@cases(SMOOTH, TWO, each({"dtype": torch.float64}))
+def test_gradient_of_what_is_kept(rnn, case):
+    """Backward in training goes through the values that the call kept, scaled as they were, and no others.
+
+    After one seed the loss is a function of the input. Along a line its derivative is as near to differences
+    as right ones with the best step ε = u^(1/3) are: within the bound of the gradient, times 1/ε.
+    """
+    step, loss, net = torch.finfo(case.dtype).eps ** (1 / 3), weighing(case), rnn.in_training(dropout=0.5)
+    along = waves(case.input)
+
+    def after_one_seed(x):
+        with seeded(rnn):
+            return weighed(net.attached(x, case.state), loss)
+
+    x = case.input.to(rnn.device).clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(after_one_seed(x), x)
+    ahead, behind = (float(after_one_seed(case.input + way * along)) for way in (step, -step))
+    wanted = torch.tensor((ahead - behind) / (2 * step), dtype=torch.float64)
+    within = float((expected(case).within["input"] * along.abs()).sum()) / step
+    agrees((gradient.cpu() * along).sum(), wanted, within, "derivative along a line")
 
 
 @pytest.mark.clause(id="DRP-9", level="SHOULD", source="torch.nn.RNN, source: a warning")
