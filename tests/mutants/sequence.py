@@ -405,6 +405,32 @@ class PackedOutputBufferShared(Buffered):
         return output._replace(data=self.buffer(output.data).copy_(output.data)), final
 
 
+@mutant("RNN", "GRU", dies_of=("SEQ-6",))
+class DeepStateBufferShared(Buffered):
+    """Without grad the final states of three layers and more are overwritten by the next call."""
+
+    def leave_state(self, state: State, batched: bool) -> State:
+        state = super().leave_state(state, batched)
+        if torch.is_grad_enabled() or self.num_layers < 3:
+            return state
+        return tuple(self.buffer(s, turn).copy_(s) for turn, s in enumerate(state))
+
+
+@mutant("RNN", "LSTM", dies_of=("SEQ-12",))
+class PackedZerosOverwritten(Buffered):
+    """Without grad a packed call without a state starts from zeros that the one before has written on."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        if hx is not None or torch.is_grad_enabled():
+            return super().packed(input, hx)
+        zeros = self.initial_state(len(self.places()), int(input.batch_sizes[0]), like=input.data)
+        kept: list[State] = self.__dict__.setdefault("kept_zeros", [])
+        fits = bool(kept) and [z.shape for z in kept[0]] == [z.shape for z in zeros]
+        output, final = super().packed(input, self.returned_state(kept[0] if fits else zeros))
+        kept[:] = [tuple(s.clone() for s in final)]
+        return output, final
+
+
 @mutant("RNN", "LSTM", dies_of=("SEQ-12",))
 class PackedStateFromTheLastCall(plain.Layers):
     """A thousandth of the final state of a packed call is that of the one before."""

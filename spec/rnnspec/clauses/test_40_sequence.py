@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -105,7 +107,7 @@ def test_omitted_state_is_zero_for_packed_input(rnn, case):
 @pytest.mark.clause(id="SEQ-6", level="MUST", source=f"{CONSEQUENCE}; hx is an argument")
 @cases(MODES, NETWORKS, each({}, {"hx": False}))
 @cases(CELLS, each({}, {"hx": False}))
-@cases([*TANH, *GRU, *LSTM], each({"batch_first": True}))
+@cases([*TANH, *GRU, *LSTM], each({"L": 3, "batch_first": True}))
 def test_nothing_is_kept_between_calls(rnn, case):
     """A network keeps nothing between calls: repeated and interleaved calls give the same bits, and results
     stay what they were while others are made, with grad or without.
@@ -134,18 +136,20 @@ def _packed(rnn, x, state):
 @pytest.mark.needs("lengths", "hx")
 @cases([*TANH, *GRU, *PROJECTED], each({"L": 2}))
 def test_nothing_is_kept_between_packed_calls(rnn, case):
-    """With packed input too repeated calls give the same bits, and results stay what they were."""
+    """With packed input too repeated calls give the same bits, and results stay what they were, with grad or
+    without, and with a state or without.
+    """
     packed, others = (ragged.packed(x, [3, case.T, 1]) for x in (case.input, 2 - case.input))
-    for mode in (torch.enable_grad, torch.no_grad):
+    for mode, state in product((torch.enable_grad, torch.no_grad), (case.state, None)):
         with mode():
-            first = _packed(rnn, packed, case.state)
+            first = _packed(rnn, packed, state)
             kept = [part.detach().clone() for part in first]
-            second = _packed(rnn, packed, case.state)
+            second = _packed(rnn, packed, state)
             _are(second, kept, "the same call again")
-            _packed(rnn, others, tuple(1 - part for part in case.state))
+            _packed(rnn, others, state and tuple(1 - part for part in state))
             _are(first, kept, "the first call, after a call with other data")
             _are(second, kept, "the second call, after a call with other data")
-            _are(_packed(rnn, packed, case.state), kept, "the call after one with other data")
+            _are(_packed(rnn, packed, state), kept, "the call after one with other data")
 
 
 def _are(parts, kept, which):
