@@ -122,6 +122,15 @@ class BatchFirstTransposedInPlace(plain.Layers):
         return input.transpose_(0, 1)
 
 
+@mutant("LSTM", "GRUCell", "RNNCell", dies_of=("PUR-1",))
+class UnbatchedStateOverwritten(Writing):
+    """Without grad the state of unbatched input is cleared in place."""
+
+    def spoil(self, x: Tensor, state: State, answer: Any) -> None:
+        if state and state[0].dim() == 1 + isinstance(self, plain.Layers) and not torch.is_grad_enabled():
+            write(state[0], torch.zeros_like(state[0]))
+
+
 @mutant("LSTM", "GRU", dies_of=("PUR-13",))
 class PackedStateOverwritten(plain.Layers):
     """Without grad the final states of a packed batch in order are written into the initial ones."""

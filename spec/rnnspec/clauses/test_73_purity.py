@@ -26,7 +26,7 @@ def _given(rnn, case, row=slice(None)):
     """Copies of input and states, as the bare call takes them and where it takes them from."""
     named = {"input": case.input, **dict(zip(("h_0", "c_0"), case.state or (), strict=False))}
     named = {name: part[:, row] for name, part in named.items()}
-    if case.batch_first:
+    if case.batch_first and row == slice(None):
         named["input"] = named["input"].transpose(0, 1).contiguous()
     if is_cell(case.mode):
         named = {name: part[0] for name, part in named.items()}
@@ -63,9 +63,13 @@ def _are_unchanged(named, before, when):
 @cases(MODES, each(DEEP))
 @cases([*TANH, *GRU, *LSTM], each({"batch_first": True}))
 def test_a_call_changes_nothing(rnn, case):
-    """A call changes neither its input nor its states nor the weights, with grad or without."""
-    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
-        given = _given(rnn, case) | _weights(rnn)
+    """A call changes neither its input nor its states nor the weights, with grad or without.
+
+    Nor does one of unbatched input.
+    """
+    rows = (slice(None), 1) if rnn.claims("unbatched") else (slice(None),)
+    for mode, row in product((torch.enable_grad, torch.no_grad, torch.inference_mode), rows):
+        given = _given(rnn, case, row) | _weights(rnn)
         before = _copies(given)
         own = {name: given[name] for name in given if name in ("input", "h_0", "c_0")}
         with mode():
