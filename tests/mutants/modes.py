@@ -170,6 +170,19 @@ class SortedStatesWithoutGrad(plain.Layers):
         return super().permuted(state, order if torch.is_grad_enabled() else None)
 
 
+@mutant("RNN", "GRU", dies_of=("MOD-4",))
+class StateLeftOverWithoutGrad(plain.Layers):
+    """Without grad an omitted state of a packed batch is what the last such call has left."""
+
+    def packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, State]:
+        if hx is not None or torch.is_grad_enabled():
+            return super().packed(input, hx)
+        left = self.__dict__.pop("left", None)
+        output, state = super().packed(input, None if left is None else self.returned_state(left))
+        self.__dict__["left"] = state
+        return output, state
+
+
 @mutant(*LAYERS, dies_of=("MOD-4",))
 class PackedWithoutGrad(plain.Layers):
     """Without grad the given state of a packed batch is read as zeros."""
