@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 import plain
 from mutants.registry import CELLS, LAYERS, mutant
-from plain import Weights
+from plain import State, Weights
 
 
 def coarser(value: Tensor) -> Tensor:
@@ -442,3 +442,16 @@ class FlatBufferShared(plain.Layers):
         memo |= {id(part): part for part in self.parameters() if self.flattened}
         twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return twin
+
+
+@mutant("LSTM", "RNN", dies_of=("PER-7",))
+class ZerosOfTheFirstDtype(plain.Step):
+    """The zeros of an omitted state are kept by their shape, and are of the first call's dtype."""
+
+    def initial_state(self, *shape: int, like: Tensor) -> State:
+        if like.device.type == "meta" or torch.is_inference_mode_enabled():
+            return super().initial_state(*shape, like=like)
+        kept: dict[Any, State] = self.__dict__.setdefault("zeros", {})
+        if shape not in kept:
+            kept[shape] = super().initial_state(*shape, like=like)
+        return kept[shape]

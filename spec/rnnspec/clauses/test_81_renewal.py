@@ -100,6 +100,7 @@ def _converted(rnn, weights, dtype):
 @pytest.mark.clause(id="PER-7", level="MUST", source=CONVERSION)
 @cases(KINDS, DEEP)
 @cases(CELLS, FEW)
+@cases([*TANH, *GRU, *LSTM], each({"T": 3, "B": 2, "hx": False}))
 def test_conversion(rnn, case):
     """half, bfloat16, float, double and to(dtype) convert every weight, and the next call computes in that
     dtype.
