@@ -101,10 +101,15 @@ def predicted(
     With lengths (one for each row) every row ends at its own, the output beyond it is no part of the loss,
     and the gradient there is 0.
     """
+    return _gathered(case, weights, x, state, loss, _by_length(lengths or [len(x)] * x.shape[1]))
+
+
+def _by_length(lengths: Sequence[int]) -> dict[int, list[int]]:
+    """The rows of each length."""
     rows: dict[int, list[int]] = {}
-    for row, length in enumerate(lengths or [len(x)] * x.shape[1]):
+    for row, length in enumerate(lengths):
         rows.setdefault(length, []).append(row)
-    return _gathered(case, weights, x, state, loss, rows)
+    return rows
 
 
 @threads(1)
@@ -237,11 +242,19 @@ class Attached:
 
 
 @pristine
-def curvature(case: Case, names: Iterable[str]) -> Gradients:
+def curvature(case: Case, names: Iterable[str], lengths: Sequence[int] | None = None) -> Gradients:
     """`second` of the equations, in float64, with respect to what is named."""
     given = dict(zip(("input", "h_0", "c_0"), (case.input, *(case.state or case.zeros)), strict=False))
     every = {n: part.to(torch.float64, copy=True) for n, part in (given | dict(case.weights)).items()}
     asked = {name: every[name].requires_grad_() for name in names}
-    start = tuple(every[name] for name in given if name != "input")
     weights = {name: Attached(every[name]) for name in case.weights}
-    return second(reference.run(case, weights, every["input"], start), weighing(case), asked)
+    found, order = [], []
+    for length, own in _by_length(lengths or [case.T] * case.B).items():
+        x, *start = (every[name][:, own] for name in given)
+        result = reference.run(case, weights, x[:length], tuple(start))
+        missing = result.output.new_zeros((case.T - length, *result.output.shape[1:]))
+        found.append([torch.cat([result.output, missing]), *result.state])
+        order += own
+    inverse = torch.tensor(order).argsort()
+    whole = Result(*(torch.cat(parts, 1)[:, inverse] for parts in zip(*found, strict=True)))
+    return second(whole, weighing(case), asked)

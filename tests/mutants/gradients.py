@@ -345,6 +345,14 @@ class StateGradientInSortedOrder(WrongPacked):
         return lambda g: g if order is None else g.index_select(1, order)
 
 
+@mutant(*LAYERS, dies_of=("GRD-12",))
+class PackedSecondDerivativeCut(WrongPacked):
+    """The gradient of a packed batch's initial state cannot be differentiated in turn."""
+
+    def warp(self, input: PackedSequence) -> Change:
+        return Tensor.detach
+
+
 @mutant(*LAYERS, dies_of=("GRD-18",))
 class EqualLengthsOff(WrongPacked):
     """Where all packed lengths are equal, the gradient of the initial state is doubled."""

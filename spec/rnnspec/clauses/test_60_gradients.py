@@ -10,6 +10,7 @@ from rnnspec import gradients, ragged
 from rnnspec.axes import CELLS, LSTM, MODES, NETWORKS, PROJECTED, cases, each
 from rnnspec.check import NotClaimed, agrees, equals
 from rnnspec.gradients import expected, leaves, of, weighing
+from rnnspec.notation import is_cell
 from rnnspec.reference import Result
 
 EQUATIONS = "consequence of the equations; torch.autograd"
@@ -169,14 +170,22 @@ def test_second_derivatives(rnn, case):
     They are as near to them as differences of right gradients, with the best step ε = u^(1/3), would be:
     within the bound of the gradient, times 1/ε.
     """
+    asked, lengths = leaves(rnn), ragged.lengths(case)[::-1]
+    _second_agree(case, rnn.attached(asked.x, asked.state), asked)
+    if not is_cell(case.mode) and rnn.claims("lengths"):
+        output, final = rnn.pair(rnn.raw(ragged.packed(asked.x, lengths), rnn.packed(asked.state)))
+        _second_agree(case, Result(ragged.padded(output, case.T), *final), asked, lengths)
+
+
+def _second_agree(case, result, asked, lengths=None):
+    __tracebackhide__ = True
     finest = torch.finfo(case.dtype).eps ** (1 / 3)
-    asked = leaves(rnn)
-    result = rnn.attached(asked.x, asked.state)
     got = gradients.second(result, weighing(case), asked.named())
-    wanted = gradients.curvature(case, got)
+    wanted = gradients.curvature(case, got, lengths)
+    what = "second derivative of a packed batch" if lengths else "second derivative"
     for name, part in got.items():
         within = float(expected(case).within[name].max()) / finest
-        agrees(part, wanted[name], within, f"second derivative by {name}")
+        agrees(part, wanted[name], within, f"{what} by {name}")
 
 
 @pytest.mark.clause(
