@@ -39,6 +39,22 @@ class BatchFirstIgnored(plain.Layers):
         return output if batched else super().leave(output, batched)
 
 
+@mutant("LSTM", dies_of=("LAY-8",))
+class StatesKeptByTensor(plain.Layers):
+    """Without grad the steps write c over h where h_0 and c_0 are one tensor."""
+
+    one = False
+
+    def given_state(self, hx: Any) -> State:
+        state = super().given_state(hx)
+        self.one = state[0] is state[1] and not torch.is_grad_enabled()
+        return state
+
+    def step(self, x: Tensor, state: State, w: Weights) -> State:
+        h, c = super().step(x, state, w)
+        return (c, c) if self.one and h.shape == c.shape else (h, c)
+
+
 @mutant(*LAYERS, dies_of=("LAY-1", "LAY-6", "BAT-5"))
 class InputReshaped(plain.Layers):
     """With batch_first the input is reshaped to (T, B, I) instead of transposed."""
