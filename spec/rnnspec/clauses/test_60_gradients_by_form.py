@@ -54,7 +54,7 @@ def test_gradients_of_unbatched_input(rnn, case):
 @pytest.mark.clause(id="GRD-26", level="MUST", source=f"{EQUATIONS}; torch.nn.utils.rnn")
 @pytest.mark.needs("grad_input", "lengths", "hx")
 @cases(MODES, each({"B": 4}), PLAIN)
-@cases(MODES, each({"B": 4}), DEEP)
+@cases(MODES, each({"T": 3, "B": 4}), DEEP)
 def test_backward_from_parts_of_a_packed_result(rnn, case):
     """A packed batch gives the derivatives of its output alone, of h_n alone and of c_n alone, of a sum over
     the packed data, whose gradient is expanded, and those of the rest where the input requires none.
