@@ -341,6 +341,16 @@ class TestRefusals:
         (clause,) = [clause for clause in catalogue.every() if str(clause) == "PER-14"]
         assert killing.outcome(clause, network(DropIn("mine", {"LSTM": Copied}))) == outcome
 
+    def test_an_operation_of_torchs_refuses_nothing_for_a_class(self) -> None:
+        """It raises NotImplementedError where something is wrong: here, on the meta device."""
+
+        class Copied(plain.LSTM):
+            def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+                return torch.empty(2, device="meta").cpu()
+
+        (clause,) = [clause for clause in catalogue.every() if str(clause) == "PER-14"]
+        assert killing.outcome(clause, network(DropIn("mine", {"LSTM": Copied}))) == "FAIL"
+
     @pytest.mark.parametrize("less", [frozenset(), frozenset({"packed"})], ids=["all", "without"])
     def test_torch_itself_may_refuse_nothing(
         self, less: frozenset[str], monkeypatch: pytest.MonkeyPatch
