@@ -18,7 +18,10 @@ WITHOUT = each({"mode": "RNN"}, {"mode": "GRU"})
 
 @pytest.mark.clause(id="PRJ-1", level="MUST", source=f"{PROJ_SIZE}; h_n, c_n and H_cell")
 @pytest.mark.needs("proj", "hx")
-@cases(PROJECTED, [*WIDE, *BLOCKS, {}, {"bias": False}, {"bias": False, "H": 35}, {"T": 1}, {"gain": 50.0}])
+@cases(
+    PROJECTED,
+    [*WIDE, *BLOCKS, {}, {"bias": False}, {"bias": False, "H": 35}, {"T": 1}, {"T": 1, "gain": 50.0}],
+)
 def test_step(rnn, case):
     """With proj_size the hidden state is h_t = W_hr (o ⊙ tanh(c_t)), which is put out, returned and fed
     back through W_hh, while c keeps its H columns and its equation.
