@@ -192,7 +192,7 @@ def given(rnn: Network, loss: Result, run: Callable[[Network, Leaves], Result] |
     """What an implementation gives of a loss, by default on one call with the case's numbers."""
     asked = leaves(rnn)
     result = run(rnn, asked) if run else rnn.attached(asked.x, asked.state)
-    return of([part for _, part in result.items()], [part for _, part in loss.items()], asked.named())
+    return of(result.parts, loss.parts, asked.named())
 
 
 def agree(got: Gradients, wanted: Wanted) -> None:

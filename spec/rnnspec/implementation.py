@@ -161,7 +161,7 @@ class DropIn(Implementation):
                 self._made(mode, sizes, options)
             except NotImplementedError:
                 continue
-            except Exception:  # accepted and then broken
+            except Exception:  # accepted and then broken: the clauses will say
                 break
             return sizes, dict(options)
         return PLAINEST[0][0], {}

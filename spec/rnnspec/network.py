@@ -100,6 +100,11 @@ class Network:
         grad = self.claims("grad")
         return {name: w.detach().clone().requires_grad_(grad) for name, w in self.weights.items()}
 
+    def built(self) -> Network:
+        """The network, whose module is there: else its first call builds it, in the grad mode of that."""
+        _ = self.module
+        return self
+
     def forget(self) -> None:
         """Let go of the module; the next call builds another."""
         for name in ("module", "_lent"):
@@ -190,6 +195,14 @@ class Network:
         with self._inside("calling"):
             output, final = module.with_lengths(self._here(x), state, list(lengths))
         return Result(output, *final).map(Tensor.detach)
+
+    def named(self, x: Any, state: tuple[Tensor, ...] | None) -> dict[str, Any]:
+        """What the bare call returns, by name: output, h_n and c_n, or h' and c' of a cell."""
+        answer = self.raw(x, self.packed(state))
+        if is_cell(self.case.mode):
+            return dict(zip(("h'", "c'"), answer if self.case.kind == "LSTM" else (answer,), strict=False))
+        output, final = self.pair(answer)
+        return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
 
     def packed(self, state: tuple[Tensor, ...] | None) -> Any:
         """A state as this mode takes it: a pair for the LSTM, else the tensor itself."""

@@ -87,5 +87,5 @@ def _filled(result: Result, row: int, T: int) -> Result:
 
 
 def _side_by_side(results: Sequence[Result]) -> Result:
-    columns = zip(*([part for _, part in result.items()] for result in results), strict=True)
+    columns = zip(*(result.parts for result in results), strict=True)
     return Result(*(torch.cat(column, 1) for column in columns))

@@ -40,6 +40,11 @@ class Result:
         if self.c_n is not None:
             yield "c_n", self.c_n
 
+    @property
+    def parts(self) -> list[Number]:
+        """The values alone."""
+        return [part for _, part in self.items()]
+
     def map(self, change: Callable[[Number], Number]) -> Result:
         """Every part changed alike."""
         return Result(*(change(part) for _, part in self.items()))

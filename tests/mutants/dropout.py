@@ -49,7 +49,7 @@ class DropsBy(plain.Layers):
     def drop(self, xs: list[Tensor]) -> list[Tensor]:
         if not (self.training and self.dropout):
             return xs
-        dropped = self.by.apply(torch.cat(xs), self.dropout)  # type: ignore[no-untyped-call]
+        dropped = self.by.apply(torch.cat(xs), self.dropout)
         return list(torch.split(dropped, [len(x) for x in xs]))
 
 

@@ -21,7 +21,7 @@ def warped(t: Tensor, change: Change) -> Tensor:
     if not t.requires_grad:
         return t
     t = t.view_as(t)
-    t.register_hook(change)  # type: ignore[no-untyped-call]
+    t.register_hook(change)
     return t
 
 
@@ -233,7 +233,7 @@ class RowsPast64WithoutBiasGradient(plain.Step):
 
     def step(self, x: Tensor, state: State, w: Weights) -> State:
         if w.bias_hh is not None:
-            w = w._replace(bias_hh=WholeBlocks.apply(w.bias_hh, len(x)))  # type: ignore[no-untyped-call]
+            w = w._replace(bias_hh=WholeBlocks.apply(w.bias_hh, len(x)))
         return super().step(x, state, w)
 
 
@@ -319,7 +319,7 @@ class OutputOverwritesState(plain.Layers):
 
     def padded(self, input: Tensor, hx: Any) -> tuple[Tensor, State]:
         output, (h, *c) = super().padded(input, hx)
-        output, h = Heads.apply(output, h)  # type: ignore[no-untyped-call]
+        output, h = Heads.apply(output, h)
         return output, (h, *c)
 
 

@@ -63,7 +63,7 @@ class ExpandedPackedGradientMisread(plain.Layers):
 
     def packed(self, input: PackedSequence, hx: Any) -> Packed:
         output, state = super().packed(input, hx)
-        data = Laid.apply(output.data, lambda g: 0 in g.stride())  # type: ignore[no-untyped-call]
+        data = Laid.apply(output.data, lambda g: 0 in g.stride())
         return output._replace(data=data), state
 
 
@@ -86,7 +86,7 @@ class PackedOutputMustBeInTheLoss(plain.Layers):
 
     def packed(self, input: PackedSequence, hx: Any) -> Packed:
         output, state = super().packed(input, hx)
-        data, *state_ = Heads.apply(output.data, *state)  # type: ignore[no-untyped-call]
+        data, *state_ = Heads.apply(output.data, *state)
         return output._replace(data=data), tuple(state_)
 
 
@@ -141,4 +141,4 @@ class GradientsKeptByTensor(plain.Step):
 
     def given_state(self, hx: Any) -> State:
         state = super().given_state(hx)
-        return Shared.apply(*state) if state[0] is state[1] else state  # type: ignore[no-untyped-call]
+        return Shared.apply(*state) if state[0] is state[1] else state

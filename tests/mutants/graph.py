@@ -194,7 +194,7 @@ class ByKernel(plain.Step):
 
     def step(self, x: Tensor, state: State, w: Weights) -> State:
         named = {name: t for name, t in w._asdict().items() if t is not None}
-        new: State = Fused.apply(self, tuple(named), x, *state, *named.values())  # type: ignore[no-untyped-call]
+        new: State = Fused.apply(self, tuple(named), x, *state, *named.values())
         return new
 
     def on_the_way_back(self, ctx: Any) -> tuple[Tensor, ...]:
@@ -262,7 +262,7 @@ class ExpandedGradientMisread(plain.Layers):
 
     def result(self, output: Any, state: State) -> tuple[Any, Any]:
         if isinstance(output, Tensor):
-            output = Laid.apply(output, lambda g: 0 in g.stride())  # type: ignore[no-untyped-call]
+            output = Laid.apply(output, lambda g: 0 in g.stride())
         return super().result(output, state)
 
 
@@ -271,7 +271,7 @@ class StridedStateGradientMisread(plain.Layers):
     """Of a gradient of h_n that is not contiguous half is read."""
 
     def result(self, output: Any, state: State) -> tuple[Any, Any]:
-        h_n = Laid.apply(state[0], lambda g: not g.is_contiguous())  # type: ignore[no-untyped-call]
+        h_n = Laid.apply(state[0], lambda g: not g.is_contiguous())
         return super().result(output, (h_n, *state[1:]))
 
 

@@ -385,7 +385,7 @@ class ThawedByConversion(plain.Step):
     """Conversion makes every parameter require grad."""
 
     def _apply(self, *args: Any, **options: Any) -> Any:
-        return super()._apply(*args, **options).requires_grad_()  # type: ignore[no-untyped-call]
+        return super()._apply(*args, **options).requires_grad_()
 
 
 @mutant("LSTM", "GRU", "RNNCell", dies_of=("PER-26",))

@@ -395,7 +395,7 @@ class SteepTanhOfHalf(plain.Step):
     """In half types the derivative of tanh is a tenth too large."""
 
     def tanh(self, v: Tensor) -> Tensor:
-        return super().tanh(Bent.apply(v, 1.1) if v.dtype in HALF else v)  # type: ignore[no-untyped-call]
+        return super().tanh(Bent.apply(v, 1.1) if v.dtype in HALF else v)
 
 
 @mutant("GRU", "GRUCell", "LSTMCell", dies_of=("DTY-14",))
@@ -404,5 +404,5 @@ class RecurrentGradientOfFloat16(plain.Step):
 
     def step(self, x: Tensor, state: State, w: Weights) -> State:
         if x.dtype == torch.float16:
-            w = w._replace(weight_hh=Bent.apply(w.weight_hh, 0.9))  # type: ignore[no-untyped-call]
+            w = w._replace(weight_hh=Bent.apply(w.weight_hh, 0.9))
         return super().step(x, state, w)

@@ -161,7 +161,7 @@ class InBackward(plain.Step):
         first = answer if isinstance(answer, Tensor) else answer[0]
         if isinstance(first, Tensor) and isinstance(input, Tensor) and first.requires_grad:
             state = () if hx is None else self.given_state(hx)
-            first.register_hook(lambda _: self.spoil(input, state, first))  # type: ignore[no-untyped-call]
+            first.register_hook(lambda _: self.spoil(input, state, first))
         return answer
 
     def spoil(self, x: Tensor, state: State, result: Tensor) -> None:

@@ -27,7 +27,7 @@ class Converting(plain.Step):
         again = self.__dict__.get("converted", False)
         self.__dict__["converted"] = True
         before = {name: part.data for name, part in self.named_parameters()}
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)
         if again:
             for name, part in self.named_parameters():
                 part.data = self.after(name, before[name], part.data)
@@ -369,7 +369,7 @@ class WeakReferencesUntilConversion(WeakReferencesKept):
 
     def _apply(self, *args: Any, **options: Any) -> Any:
         self.__dict__.pop("references", None)
-        return super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+        return super()._apply(*args, **options)
 
 
 class Swapping(plain.Step):
@@ -386,9 +386,9 @@ class SwappedLateBiases(Swapping):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         if not self.swaps:
-            return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+            return super()._apply(fn, recurse)
         before = [(part, part.data) for name, part in self.named_parameters() if "bias" in name]
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)
         for part, value in before:
             part.data = value
         return self

@@ -151,7 +151,7 @@ class Moved(plain.Step):
 
 def still(value: Tensor) -> Tensor:
     """The tensor without its tangent."""
-    primal: Tensor = forward_ad.unpack_dual(value).primal  # type: ignore[no-untyped-call]
+    primal: Tensor = forward_ad.unpack_dual(value).primal
     return primal
 
 

@@ -117,7 +117,7 @@ def _ragged(case: Case, weights: Mapping[str, Any], x: Tensor, sizes: Sequence[i
         return found[case.T]
     order = torch.tensor([b for rows in own.values() for b in rows]).argsort()
     filled = [Result(_filled(each.output, case.T), *each.state) for each in found.values()]
-    columns = zip(*([part for _, part in each.items()] for each in filled), strict=True)
+    columns = zip(*(each.parts for each in filled), strict=True)
     return Result(*(torch.cat(column, 1)[:, order] for column in columns))
 
 

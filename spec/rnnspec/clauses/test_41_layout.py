@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnspec import notebook, ragged
-from rnnspec.axes import CELLS, LAYERS, MODES, NETWORKS, cases, each
+from rnnspec.axes import CELLS, LAYERS, LSTM, MODES, NETWORKS, cases, each
 from rnnspec.bound import predicted, propagated
 from rnnspec.check import agrees, has_shape, rejects
 from rnnspec.reference import Result
@@ -167,6 +167,19 @@ def test_strides_of_packed_states_do_not_matter(rnn, case):
         one = tuple(part[:, :1].expand(-1, case.B, -1) for part in case.state)
         expanded, copied = (ragged.run(rnn, packed, s) for s in (one, tuple(p.contiguous() for p in one)))
         _agree(expanded, copied, within, "expanded")
+
+
+@pytest.mark.clause(id="LAY-8", level="MUST", source="consequence of the equations; Inputs, h_0 and c_0")
+@pytest.mark.needs("hx")
+@cases(LSTM, LAYERS)
+@cases([{"mode": "LSTMCell"}])
+def test_one_tensor_for_both_states(rnn, case):
+    """One tensor given for h_0 and for c_0 gives the result of two equal ones, with grad or without."""
+    both = case.state[0].to(rnn.device)
+    wanted = predicted(case, case.weights, case.input, (case.state[0], case.state[0]))
+    for mode in (torch.enable_grad, torch.no_grad):
+        with mode():
+            agrees(rnn(case.input, (both, both)), *wanted)
 
 
 @pytest.mark.clause(id="LAY-6", level="MUST", source="notebook In [8]")

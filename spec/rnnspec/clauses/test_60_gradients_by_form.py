@@ -18,10 +18,6 @@ PLAIN = each({"dtype": torch.float64})
 DEEP = each({"L": 2, "bidirectional": True, "dtype": torch.float32})
 
 
-def _heads(result):
-    return [part for _, part in result.items()]
-
-
 @pytest.mark.clause(id="GRD-25", level="MUST", source=f"{EQUATIONS}; Inputs, unbatched")
 @pytest.mark.needs("grad_input", "unbatched")
 @cases(MODES, each({"B": 2}), PLAIN)
@@ -73,7 +69,7 @@ def test_backward_from_parts_of_a_packed_result(rnn, case):
     data, result = run(asked)
     for name, _ in result.items():
         loss = weighing(case, (name,))
-        gradients.agree(of(_heads(result), _heads(loss), asked.named()), wanted(loss))
+        gradients.agree(of(result.parts, loss.parts, asked.named()), wanted(loss))
     nothing = weighing(case, ())
     summed = Result(torch.ones_like(nothing.output), *nothing.state)
     expanded = data.new_ones(()).expand(data.shape)
@@ -81,7 +77,7 @@ def test_backward_from_parts_of_a_packed_result(rnn, case):
     asked.x.requires_grad_(False)
     rest = {name: leaf for name, leaf in asked.named().items() if name != "input"}
     _, result = run(asked)
-    gradients.agree(of(_heads(result), _heads(weighing(case)), rest), wanted(weighing(case)))
+    gradients.agree(of(result.parts, weighing(case).parts, rest), wanted(weighing(case)))
 
 
 @pytest.mark.clause(id="GRD-27", level="MUST", source=f"{EQUATIONS}; torch.Tensor.expand")
@@ -97,7 +93,7 @@ def test_gradients_of_one_tensor_for_several(rnn, case):
     rows = tuple(part[:, :1].to(rnn.device).requires_grad_() for part in case.state)
     spread = tuple(part.expand(-1, case.B, -1) for part in rows)
     names = ("h_0", "c_0")[: len(rows)]
-    got = of(_heads(rnn.attached(case.input, spread)), _heads(loss), dict(zip(names, rows, strict=True)))
+    got = of(rnn.attached(case.input, spread).parts, loss.parts, dict(zip(names, rows, strict=True)))
     state = tuple(part.detach().cpu() for part in spread)
     wanted = gradients.predicted(case, case.weights, case.input, state, loss)
     for name in names:
@@ -105,7 +101,7 @@ def test_gradients_of_one_tensor_for_several(rnn, case):
         agrees(got[name], value, 2 * within, f"gradient of the row that is expanded to {name}", "lbh")
     if case.kind == "LSTM" and not case.P:
         both = case.state[0].to(rnn.device).clone().requires_grad_()
-        (found,) = of(_heads(rnn.attached(case.input, (both, both))), _heads(loss), {"": both}).values()
+        (found,) = of(rnn.attached(case.input, (both, both)).parts, loss.parts, {"": both}).values()
         same = (case.state[0], case.state[0])
         wanted = gradients.predicted(case, case.weights, case.input, same, loss)
         value, within = (part["h_0"] + part["c_0"] for part in wanted)

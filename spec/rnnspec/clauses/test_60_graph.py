@@ -74,8 +74,7 @@ def test_a_detached_state_truncates(rnn, case):
     state = tuple(part.detach() for part in start.state)
     rest = rnn.attached(asked.x[half:], state)
     loss = weighing(case.but(T=case.T - half))
-    parts = [part for _, part in rest.items()]
-    got = of(parts, [part for _, part in loss.items()], asked.named())
+    got = of(rest.parts, loss.parts, asked.named())
     wanted = gradients.predicted(case, case.weights, case.input[half:], state, loss)
     _zero(got["input"][:half], "gradient before the detached state")
     for name in ("h_0", "c_0")[: len(state)]:
@@ -140,7 +139,7 @@ def test_backward_accumulates(rnn, case):
     wanted, loss = expected(case), weighing(case)
     rnn.module.zero_grad()
     result = rnn.attached(case.input, case.state)
-    heads = [part for _, part in result.items()]
+    heads = result.parts
     weights = [part.to(rnn.device) for _, part in loss.items()]
     for times in (1, 2):
         torch.autograd.backward(heads, weights, retain_graph=True)
@@ -182,7 +181,7 @@ def test_a_second_backward(rnn, case):
     asked, loss = leaves(rnn), weighing(case)
     result = rnn.attached(asked.x, asked.state)
     names, every = [*asked.named()], [*asked.named().values()]
-    heads = [part for _, part in result.items()]
+    heads = result.parts
     weights = [part.to(rnn.device) for _, part in loss.items()]
     torch.autograd.grad(heads, every, weights)
     try:
@@ -229,10 +228,6 @@ def _results(case):
     return parts[1:] if is_cell(case.mode) else parts
 
 
-def _heads(result):
-    return [part for _, part in result.items()]
-
-
 @pytest.mark.clause(id="GRD-22", level="MUST", source="torch.Tensor.requires_grad")
 @pytest.mark.needs("grad", "module", "hx")
 @cases(MODES, PLAIN)
@@ -242,13 +237,13 @@ def test_what_alone_requires_grad(rnn, case):
     """Where the input, a state or the weights alone require grad they get the gradient that they get where
     all do.
     """
-    asked, loss = leaves(rnn), _heads(weighing(case))
+    asked, loss = leaves(rnn), weighing(case).parts
     given = [[name] for name in asked.named() if name not in asked.weights]
     for alone in (*given, [*asked.weights]):
         for name, leaf in asked.named().items():
             leaf.requires_grad_(name in alone)
         result = rnn.attached(asked.x, asked.state)
-        got = of(_heads(result), loss, {name: asked.named()[name] for name in alone})
+        got = of(result.parts, loss, {name: asked.named()[name] for name in alone})
         gradients.agree(got, expected(case))
     rnn.module.requires_grad_(True)
 
@@ -267,7 +262,7 @@ def test_layout_of_what_backward_is_given(rnn, case):
     result = rnn.attached(asked.x, asked.state)
     for values, laid in ((loss, strided), (ones, expanded)):
         wanted = gradients.predicted(case, case.weights, case.input, case.state, values)
-        gradients.agree(of(_heads(result), _heads(laid), asked.named()), wanted)
+        gradients.agree(of(result.parts, laid.parts, asked.named()), wanted)
 
 
 @pytest.mark.clause(id="GRD-24", level="MUST", source="consequence of SEQ-6: a call leaves nothing behind")
@@ -282,4 +277,4 @@ def test_calls_before_backward(rnn, case):
     for mode in (torch.no_grad, torch.inference_mode, torch.enable_grad):
         with mode():
             rnn(other.input, other.state)
-    gradients.agree(of(_heads(result), _heads(weighing(case)), asked.named()), expected(case))
+    gradients.agree(of(result.parts, weighing(case).parts, asked.named()), expected(case))

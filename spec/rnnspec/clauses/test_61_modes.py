@@ -31,12 +31,7 @@ def _answer(rnn, case):
     """What a bare call returns, by name; of a cell, after one step."""
     cell = is_cell(case.mode)
     state = case.state and tuple(part[0] if cell else part for part in case.state)
-    answer = rnn.raw(case.input[0] if cell else case.input, rnn.packed(state))
-    if cell:
-        final = answer if case.kind == "LSTM" else (answer,)
-        return dict(zip(("h'", "c'"), final, strict=False))
-    output, final = rnn.pair(answer)
-    return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
+    return rnn.named(case.input[0] if cell else case.input, state)
 
 
 @pytest.mark.clause(id="MOD-1", level="MUST", source=NO_GRAD)

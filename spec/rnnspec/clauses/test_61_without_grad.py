@@ -24,16 +24,6 @@ CELL_KINDS = [cell for cell in CELLS if "nonlinearity" not in cell]
 DEEP = each({"L": 2, "bidirectional": True, "T": 3, "B": 2})
 
 
-def _named(rnn, x, state):
-    """What a bare call returns, by name."""
-    answer = rnn.raw(x, rnn.packed(state))
-    if is_cell(rnn.case.mode):
-        final = answer if rnn.case.kind == "LSTM" else (answer,)
-        return dict(zip(("h'", "c'"), final, strict=False))
-    output, final = rnn.pair(answer)
-    return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
-
-
 @pytest.mark.clause(id="MOD-8", level="MUST", source=NO_GRAD)
 @pytest.mark.needs("grad", "hx", "unbatched")
 @cases(KINDS, each({"L": 2, "bidirectional": True, "T": 3, "B": 2, "H": 35}))
@@ -49,7 +39,7 @@ def test_values_without_grad_of_unbatched_input(rnn, case):
     *_, (_, x, state) = forms(rnn, case)
     for mode in (torch.enable_grad, *QUIET.values()):
         with mode():
-            got = _named(rnn, x, state)
+            got = rnn.named(x, state)
         for (name, part), want, allowed in zip(got.items(), *numbers, strict=True):
             agrees(part, want, allowed, f"{name} of unbatched input")
 
@@ -71,12 +61,12 @@ def test_refusals_of_cells_without_grad(rnn, case):
 
 
 def _refuses_other_sizes(rnn, case):
-    rnn.module  # noqa: B018  # is built here
+    network = rnn.built()
     for name, quiet in QUIET.items():
         for form, x, state in forms(rnn, case):
             for what, other in of_other_sizes(state, range(x.ndim)):
                 with quiet():
-                    refuses(rnn, f"{form} {what} under {name}", x, rnn.packed(other), RuntimeError)
+                    refuses(network, f"{form} {what} under {name}", x, rnn.packed(other), RuntimeError)
 
 
 @pytest.mark.clause(id="MOD-10", level="MUST", source=NO_GRAD)
@@ -89,8 +79,7 @@ def test_training_after_calls_without_grad(rnn, case):
     """
     wanted, within = propagated(case)
     for quiet in QUIET.values():
-        network = rnn.but()
-        network.module  # noqa: B018  # is built here
+        network = rnn.but().built()
         with quiet():
             network(case.input, case.state)
         gradients.agree(gradients.given(network, weighing(case)), expected(case))
@@ -142,7 +131,7 @@ def test_what_is_the_callers_without_grad(rnn, case):
     """A call under no_grad and in inference_mode leaves the results of earlier calls as they were, and its
     own input and states, batched, unbatched and packed.
     """
-    rnn.module  # noqa: B018  # is built here
+    network = rnn.built()
     for name, quiet in QUIET.items():
         for form, x, state in _forms(rnn, case):
             held = {}
@@ -150,7 +139,7 @@ def test_what_is_the_callers_without_grad(rnn, case):
                 given = [(part - k).to(rnn.device, copy=True) for part in (_data(x), *state)]
                 own = [part.clone() for part in given]
                 with quiet():
-                    answer = _named(rnn, _with(x, given[0]), tuple(given[1:]))
+                    answer = network.named(_with(x, given[0]), tuple(given[1:]))
                 for part, now, before in zip(("input", "h_0", "c_0"), given, own, strict=False):
                     equals(now, before, f"{form} {part} after a call under {name}")
                 held |= {(k, part): (_data(v), _data(v).clone()) for part, v in answer.items()}

@@ -36,12 +36,7 @@ def _given(rnn, case, row=slice(None)):
 def _called(rnn, given):
     """What the bare call returns, by name."""
     x, *state = given.values()
-    answer = rnn.raw(x, rnn.packed(tuple(state) or None))
-    if is_cell(rnn.case.mode):
-        parts = answer if rnn.case.kind == "LSTM" else (answer,)
-        return dict(zip(("h'", "c'"), parts, strict=False))
-    output, final = rnn.pair(answer)
-    return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
+    return rnn.named(x, tuple(state) or None)
 
 
 def _weights(rnn):

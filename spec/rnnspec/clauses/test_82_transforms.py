@@ -104,7 +104,7 @@ def test_vmap_over_weights(rnn, case):
 
 def _parts(net):
     """The network as a function of tensors that returns tensors."""
-    return lambda x, *state: tuple(part for _, part in net.attached(x, state or None).items())
+    return lambda x, *state: tuple(net.attached(x, state or None).parts)
 
 
 @pytest.mark.clause(id="TRN-9", level="MAY", source="torch.autograd.forward_ad")

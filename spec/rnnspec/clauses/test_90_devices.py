@@ -37,12 +37,11 @@ def _results(rnn, x):
     """What a bare call returns, by name: of a cell after one step, of a packed batch its data."""
     case = rnn.case
     if is_cell(case.mode):
-        state = case.state and rnn.packed(tuple(part[0] for part in case.state))
-        answer = rnn.raw(x[0], state)
-        return dict(zip(("h'", "c'"), answer if case.kind == "LSTM" else (answer,), strict=False))
-    output, final = rnn.pair(rnn.raw(x, rnn.packed(case.state)))
-    output = output.data if isinstance(output, PackedSequence) else output
-    return {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
+        return rnn.named(x[0], case.state and tuple(part[0] for part in case.state))
+    found = rnn.named(x, case.state)
+    if isinstance(found["output"], PackedSequence):
+        found["output"] = found["output"].data
+    return found
 
 
 def _inputs(rnn):
@@ -182,11 +181,11 @@ def test_backward_in_another_mode(rnn, case):
     """Backward gives the right gradients, or raises, where training and evaluation change between the call
     and backward.
     """
-    loss = [part for _, part in weighing(case).items()]
+    loss = weighing(case).parts
     for before, after in ((False, True), (True, False), (False, False)):
         asked = gradients.leaves(rnn)
         rnn.module.train(before)
-        parts = [part for _, part in rnn.attached(asked.x, asked.state).items()]
+        parts = rnn.attached(asked.x, asked.state).parts
         rnn.module.train(after)
         try:
             got = gradients.of(parts, loss, asked.named())
