@@ -12,6 +12,7 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     devices,
     directions,
     dropout,
+    dropout_by_form,
     elman,
     errors,
     extremes,
@@ -41,6 +42,8 @@ from mutants import (  # noqa: F401 - importing a chapter registers its mutants
     sizes,
     steps,
     transforms,
+    values,
+    without_grad,
 )
 from mutants.registry import MUTANTS, Mutant
 
