@@ -122,7 +122,7 @@ class BatchFirstTransposedInPlace(plain.Layers):
         return input.transpose_(0, 1)
 
 
-@mutant("LSTM", "GRUCell", "RNNCell", dies_of=("PUR-1",))
+@mutant("LSTM", "GRUCell", "RNNCell", dies_of=("PUR-14",))
 class UnbatchedStateOverwritten(Writing):
     """Without grad the state of unbatched input is cleared in place."""
 

@@ -53,7 +53,7 @@ def test_refusals_without_grad(rnn, case):
 
 
 @pytest.mark.clause(id="MOD-14", level="SHOULD", source=f"{NO_GRAD}; CEL-9")
-@pytest.mark.needs("grad", "hx")
+@pytest.mark.needs("grad", "module", "hx")
 @cases(CELL_KINDS)
 def test_refusals_of_cells_without_grad(rnn, case):
     """Under no_grad and in inference_mode too a cell refuses a state of another size."""

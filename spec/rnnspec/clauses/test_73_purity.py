@@ -21,6 +21,8 @@ DEEP = {"L": 2, "bidirectional": True}
 SIZES = each({}, DEEP, {"T": 1}, {"T": 3, "B": 2, "I": 6, "H": 35})
 OF_ONE = each({}, DEEP, {"T": 1}, {"B": 1})
 
+GRAD_MODES = (torch.enable_grad, torch.no_grad, torch.inference_mode)
+
 
 def _given(rnn, case, row=slice(None)):
     """Copies of input and states, as the bare call takes them and where it takes them from."""
@@ -58,13 +60,21 @@ def _are_unchanged(named, before, when):
 @cases(MODES, each(DEEP))
 @cases([*TANH, *GRU, *LSTM], each({"batch_first": True}))
 def test_a_call_changes_nothing(rnn, case):
-    """A call changes neither its input nor its states nor the weights, with grad or without.
+    """A call changes neither its input nor its states nor the weights, with grad or without."""
+    _calls_change_nothing(rnn, slice(None))
 
-    Nor does one of unbatched input.
-    """
-    rows = (slice(None), 1) if rnn.claims("unbatched") else (slice(None),)
-    for mode, row in product((torch.enable_grad, torch.no_grad, torch.inference_mode), rows):
-        given = _given(rnn, case, row) | _weights(rnn)
+
+@pytest.mark.clause(id="PUR-14", level="MUST", source=INPUTS)
+@pytest.mark.needs("unbatched")
+@cases([*TANH, *GRU, *PROJECTED, *CELLS])
+def test_an_unbatched_call_changes_nothing(rnn, case):
+    """A call with unbatched input changes neither that nor its states nor the weights."""
+    _calls_change_nothing(rnn, 1)
+
+
+def _calls_change_nothing(rnn, row):
+    for mode in GRAD_MODES:
+        given = _given(rnn, rnn.case, row) | _weights(rnn)
         before = _copies(given)
         own = {name: given[name] for name in given if name in ("input", "h_0", "c_0")}
         with mode():
@@ -77,8 +87,7 @@ def test_a_call_changes_nothing(rnn, case):
 @cases([*TANH, *GRU, *PROJECTED])
 def test_a_packed_call_changes_nothing(rnn, case):
     """A call with packed input, in order or not, changes neither that nor its states nor the weights."""
-    modes = (torch.enable_grad, torch.no_grad, torch.inference_mode)
-    for mode, lengths in product(modes, ([case.T, 3, 1], [1, case.T, 3])):
+    for mode, lengths in product(GRAD_MODES, ([case.T, 3, 1], [1, case.T, 3])):
         _, *state = _given(rnn, case).values()
         x = case.input.to(rnn.device)
         packed = pack_padded_sequence(x, lengths, enforce_sorted=lengths[0] == case.T)
