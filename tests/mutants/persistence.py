@@ -404,3 +404,20 @@ class PrefixForgotten(plain.Step):
 
     def state_dict(self, *args: Any, **options: Any) -> Any:
         return super().state_dict(*args, **options | {"prefix": ""})
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PER-30",))
+class StateDictOfCopies(plain.Step):
+    """The state dict holds copies of the weights."""
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        return {name: value.clone() for name, value in super().state_dict(*args, **options).items()}
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-30",))
+class StateDictOfCopiedBiases(plain.Step):
+    """The state dict refers to the matrices and holds copies of the biases."""
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        state = super().state_dict(*args, **options)
+        return {name: value.clone() if value.ndim == 1 else value for name, value in state.items()}

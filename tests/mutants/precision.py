@@ -377,6 +377,18 @@ class BiasesCastOnce(UnderAutocast):
         return w._replace(bias_ih=w.bias_ih.detach()) if self.casting() and w.bias_ih is not None else w
 
 
+@mutant(*ALL, dies_of=("DTY-15",))
+class WeightsKeptAcrossContexts(UnderAutocast):
+    """The weights that the first call under autocast cast are used by all later ones."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        if not self.casting() or w.weight_ih.device.type == "meta":
+            return w
+        kept: dict[Any, Weights] = self.__dict__.setdefault("kept", {})
+        return kept.setdefault((layer, direction, cast()), w.each(Tensor.clone))
+
+
 class Bent(torch.autograd.Function):
     """The same number, and a gradient of `factor` times what it is."""
 

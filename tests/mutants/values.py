@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 import plain
-from mutants.registry import LAYERS, mutant
+from mutants.registry import CELLS, LAYERS, mutant
 from plain import Place, Weights
 
 
@@ -34,6 +34,20 @@ class InPlaceUpdatesUnseen(Cached):
     def load_state_dict(self, *args: Any, **options: Any) -> Any:
         self.__dict__.pop("kept", None)
         return super().load_state_dict(*args, **options)
+
+
+@mutant(*LAYERS, *CELLS, dies_of=("PAR-12",))
+class BiasesAddedOnceWhileFrozen(plain.Step):
+    """While they are frozen the biases are kept from the first call on, until one of them is thawed."""
+
+    def weights(self, layer: int = 0, direction: int = 0) -> Weights:
+        w = super().weights(layer, direction)
+        kept: dict[Place, Weights] = self.__dict__.setdefault("kept", {})
+        if w.bias_ih is None or w.bias_ih.requires_grad or w.bias_ih.device.type == "meta":
+            kept.clear()
+            return w
+        first = kept.setdefault((layer, direction), w.each(Tensor.clone))
+        return w._replace(bias_ih=first.bias_ih, bias_hh=first.bias_hh)
 
 
 @mutant("RNN", "GRU", dies_of=("PAR-6", "ELM-1", "ELM-2", "GRU-1", "SEQ-8", "LAY-6", "BAT-5"))

@@ -83,13 +83,29 @@ def test_values_put_in_are_used(rnn, case):
     They come one at a time, with a call before each, which makes no difference. With I = H,
     weight_ih and weight_hh have one shape.
     """
+    _are_used(rnn, case)
+
+
+@pytest.mark.clause(id="PAR-12", level="MUST", source="torch.Tensor.requires_grad_; weights are not cached")
+@pytest.mark.needs("module", "hx")
+@cases([*TANH, *GRU, *LSTM], each({}, {"L": 2, "bidirectional": True}))
+@cases(CELLS)
+def test_values_put_into_frozen_parameters_are_used(rnn, case):
+    """Values put into frozen parameters, one at a time with a call before each, are used by the next call."""
+    _are_used(rnn, case, frozen=True)
+
+
+def _are_used(rnn, case, frozen=False):
+    """Values that are put in, by each way and one at a time, are held and used."""
     values = case.but(seed=case.seed + 1).weights
     wanted, within = predicted(case, values, case.input, case.state)
     for way, put in WAYS.items():
         network = rnn.but()
         for name, value in values.items():
+            network.module.requires_grad_(not frozen)
             network(case.input, case.state)
             put(network.module, name, value.to(rnn.device, copy=True))
+        network.module.requires_grad_(not frozen)
         for name, value in network.module.state_dict().items():
             equals(value, values[name], f"{name} after {way}")
         got = network(case.input, case.state)

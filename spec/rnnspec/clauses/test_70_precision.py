@@ -15,6 +15,7 @@ from rnnspec.check import NotClaimed, agrees, differs, has_dtype, is_same
 from rnnspec.factors import EXACTLY
 from rnnspec.gradients import expected, weighing
 from rnnspec.notation import is_cell
+from rnnspec.renewed import around, filled
 
 EQUATIONS = "torch.nn.RNN, LSTM, GRU and cells, equations"
 AUTOCAST = "torch.amp, CPU and CUDA ops that autocast to lower precision; not documented for each mode"
@@ -179,6 +180,20 @@ def test_gradients_under_autocast(rnn, case):
     output.float().sum().backward()
     got = {name: p.grad is not None and p.grad.dtype for name, p in net.module.named_parameters()}
     is_same(got, dict.fromkeys(got, torch.float32), "dtype of the gradients")
+
+
+@pytest.mark.clause(id="DTY-15", level="MAY", source="torch.amp; weights are not cached")
+@pytest.mark.needs("autocast", "module")
+@cases(MODES, [{}, *DEEP], GRID, HALF)
+@cases(CELLS, GRID, HALF)
+def test_autocast_after_writing(rnn, case):
+    """A weight that is written to between two contexts of autocast is cast anew in the second."""
+    net = rnn.but(dtype=torch.float32)
+    for seed in (case.seed, case.seed + 1):
+        given = filled(around(net, net.module, seed=seed)).case
+        with _autocast(rnn):
+            got = net(given.input, given.state)
+        agrees(got, *propagated(case.but(seed=seed)))
 
 
 def _under_autocast(rnn, packed=False):

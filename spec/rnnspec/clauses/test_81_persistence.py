@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from rnnspec.axes import CELLS, GRU, LSTM, NETWORKS, PROJECTED, RELU, TANH, cases, each
-from rnnspec.check import NotClaimed, is_same, rejects
+from rnnspec.check import NotClaimed, equals, is_same, rejects
 from rnnspec.notation import is_cell
 from rnnspec.renewed import around, filled, follows, holds, parametrized, stored, used
 from rnnspec.transformed import drops_afresh
@@ -242,6 +242,22 @@ def test_inside_another_module(rnn, case):
         {f"inner.{name}": value.to(rnn.device, copy=True) for name, value in values.items()}
     )
     follows(around(rnn, rnn.module, weights=values))
+
+
+@pytest.mark.clause(id="PER-30", level="MUST", source="torch.nn.Module.state_dict: references")
+@cases(KINDS, DEEP)
+@cases(CELLS, FEW)
+def test_state_dicts_hold_references(rnn, case):
+    """A state dict refers to the weights: what is written into it the next call uses, and what is written
+    into the weights afterwards it holds.
+    """
+    state = rnn.module.state_dict()
+    written = around(rnn, rnn.module, seed=case.seed + 1)
+    for name, value in written.weights.items():
+        state[name].copy_(value)
+    follows(written)
+    for name, value in filled(around(rnn, rnn.module, seed=case.seed + 2)).weights.items():
+        equals(state[name].cpu(), value.cpu(), f"{name} in the state dict of before")
 
 
 @pytest.mark.clause(id="PER-29", level="MUST", source="copy.deepcopy; torch.nn.RNNBase.flatten_parameters")
