@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -51,12 +51,18 @@ def follows(network: Network) -> None:
 
 
 def holds(module: Any, weights: Mapping[str, Tensor]) -> None:
-    """The module's state dict has these names, dtypes and values."""
+    """The module's state dict has these names, dtypes and values; it may have more."""
+    __tracebackhide__ = True
+    for name, value in held(module, weights).items():
+        check.equals(value, weights[name].cpu(), name)
+
+
+def held(module: Any, names: Collection[str]) -> dict[str, Tensor]:
+    """What the module's state dict has under these names."""
     __tracebackhide__ = True
     state = module.state_dict()
-    check.is_same(sorted(state), sorted(weights), "the keys of the state dict")
-    for name, value in weights.items():
-        check.equals(state[name].cpu(), value.cpu(), name)
+    check.is_same([name for name in names if name not in state], [], "the keys that the state dict lacks")
+    return {name: state[name].detach().cpu() for name in names}
 
 
 class Halved(nn.Module):

@@ -11,6 +11,7 @@ from torch import nn
 from rnnspec.axes import CELLS, GRU, LSTM, MODES, TANH, cases, each
 from rnnspec.bound import predicted
 from rnnspec.check import agrees, equals
+from rnnspec.renewed import held
 
 
 def _load(module, name, value):
@@ -106,7 +107,7 @@ def _are_used(rnn, case, frozen=False):
             network(case.input, case.state)
             put(network.module, name, value.to(rnn.device, copy=True))
         network.module.requires_grad_(not frozen)
-        for name, value in network.module.state_dict().items():
+        for name, value in held(network.module, values).items():
             equals(value, values[name], f"{name} after {way}")
         got = network(case.input, case.state)
         agrees(got.output, wanted.output, within.output, f"output after {way}", "tbh")

@@ -15,7 +15,7 @@ from rnnspec.axes import CELLS, GRU, LSTM, NETWORKS, PROJECTED, TANH, cases, eac
 from rnnspec.bound import predicted, roundings
 from rnnspec.check import NotClaimed, agrees, equals, is_same
 from rnnspec.notation import is_cell
-from rnnspec.renewed import around, filled, follows, halves, holds, parametrized, stored, used
+from rnnspec.renewed import around, filled, follows, halves, held, holds, parametrized, stored, used
 
 MODULE = "torch.nn.Module"
 LOADING = f"{MODULE}.load_state_dict, assign"
@@ -44,7 +44,7 @@ def test_steps_of_an_optimiser(rnn, case):
     for name, part in rnn.module.named_parameters():
         part.grad = part.detach() - values[name].to(rnn.device)
     torch.optim.SGD(rnn.module.parameters(), lr=1.0).step()
-    state = {name: value.detach().cpu() for name, value in rnn.module.state_dict().items()}
+    state = held(rnn.module, values)
     for name, value in values.items():
         twice = roundings(case.dtype, 2, value.double().abs() + rnn.weights[name].double().abs())
         agrees(state[name], value, twice, f"{name} after the step")
