@@ -1,4 +1,5 @@
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,12 +10,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Under -n a worker that has nothing left takes from another: the slow tests stand beside each other."""
-    if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "worksteal"
-
-
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Threads cost more than they give at these sizes, and many processes share the cores."""
@@ -22,3 +17,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def modules_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test has written and imported is not imported by another, which writes one of that name."""
+    before = set(sys.modules)
+    yield
+    written = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
+            del sys.modules[name]
