@@ -1,5 +1,4 @@
 import signal
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,14 +16,3 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def modules_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What a test has written and imported is not imported by another, which writes one of that name."""
-    before = set(sys.modules)
-    yield
-    written = str(tmp_path_factory.getbasetemp())
-    for name in set(sys.modules) - before:
-        if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
-            del sys.modules[name]

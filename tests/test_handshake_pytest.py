@@ -131,7 +131,7 @@ class TestInPytest:
     ) -> None:
         """Both have one limit, far beyond which the process ends."""
         pytester.makepyfile(
-            slow="""
+            tarrying="""
             import time, torch
             class RNN(torch.nn.RNN):
                 late = [2.3]
@@ -141,7 +141,7 @@ class TestInPytest:
                     return output * 1.5, h_n
             """
         )
-        options = ("--rnn=slow", "--rnn-dtype=float32", "--rnn-timeout=8")
+        options = ("--rnn=tarrying", "--rnn-dtype=float32", "--rnn-timeout=8")
         run = pytester.runpytest_inprocess(*options, "-k", rows)
         run.assert_outcomes(failed=1 + said)
         assert sum("handshake" in line for line in run.outlines) == said
