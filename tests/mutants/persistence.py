@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -396,6 +397,27 @@ class TrainingAfterLoading(plain.Step):
         answer = super().load_state_dict(*args, **options)
         self.train()
         return answer
+
+
+@mutant("RNN", "LSTM", "GRUCell", dies_of=("PER-24",))
+class EntryOfCopies(plain.Step):
+    """A deep copy has a further entry in its state dict."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        twin.register_buffer("copied", torch.ones(1))
+        return twin
+
+
+@mutant("GRU", "LSTM", "RNNCell", dies_of=("PER-26",))
+class EntryOfConversion(plain.Step):
+    """Conversion after construction adds an entry to the state dict."""
+
+    def to(self, *args: Any, **options: Any) -> Any:
+        if torch.float32 in args and next(self.parameters()).dtype == torch.float64:
+            self.register_buffer("converted", torch.ones(1))
+        return super().to(*args, **options)
 
 
 @mutant(*LAYERS, *CELLS, dies_of=("PER-27",))

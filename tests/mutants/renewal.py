@@ -444,6 +444,14 @@ class FlatBufferShared(plain.Layers):
         return twin
 
 
+@mutant(*LAYERS, dies_of=("PER-8",))
+class FlatBufferStored(plain.Layers):
+    """flatten_parameters puts its buffer into the state dict."""
+
+    def flatten_parameters(self) -> None:
+        self.register_buffer("flat", torch.zeros(3))
+
+
 @mutant("LSTM", "RNN", dies_of=("PER-7",))
 class ZerosOfTheFirstDtype(plain.Step):
     """The zeros of an omitted state are kept by their shape, and are of the first call's dtype."""

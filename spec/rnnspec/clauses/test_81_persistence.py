@@ -181,10 +181,11 @@ def test_copies_of_parametrized_modules_after_a_call(rnn, case):
 
 
 def _kept(module):
-    """The options, the mode of training and what requires grad, as far as a module has them."""
+    """The options, the mode of training, what requires grad and the keys, as far as a module has them."""
     names = [name for name in (*OPTIONS.split(), "training") if hasattr(module, name)]
     grads = {name: part.requires_grad for name, part in module.named_parameters()}
-    return {name: getattr(module, name) for name in names} | grads
+    keys = {"the keys of the state dict": list(module.state_dict())}
+    return {name: getattr(module, name) for name in names} | grads | keys
 
 
 def _marked(rnn):
@@ -199,7 +200,9 @@ def _marked(rnn):
 @cases(KINDS, DEEP)
 @cases(CELLS, FEW)
 def test_options_of_deep_copies(rnn, case):
-    """A deep copy has its original's options, mode of training, and frozen parameters."""
+    """A deep copy has its original's options, mode of training, frozen parameters and names in its state
+    dict.
+    """
     module = _marked(rnn)
     is_same(_kept(deepcopy(module)), _kept(module), "what a deep copy keeps")
 
@@ -218,7 +221,9 @@ def test_dropout_of_copies(rnn, case):
 @cases(KINDS, DEEP)
 @cases(CELLS, FEW)
 def test_what_loading_and_conversion_keep(rnn, case):
-    """Loading and conversion change neither options nor the mode of training nor what requires grad."""
+    """Loading and conversion change neither options nor the mode of training nor what requires grad nor the
+    names in the state dict.
+    """
     module = _marked(rnn)
     wanted = _kept(module)
     module.load_state_dict({name: value.to(rnn.device, copy=True) for name, value in rnn.weights.items()})

@@ -162,8 +162,10 @@ def test_flatten_parameters(rnn, case):
         raise NotClaimed("there is no flatten_parameters")
     used(rnn)
     kept = {name: (part, part.grad, part.grad.clone()) for name, part in rnn.module.named_parameters()}
+    keys = list(rnn.module.state_dict())
     for _ in range(3):
         rnn.module.flatten_parameters()
+        is_same(list(rnn.module.state_dict()), keys, "the keys of the state dict")
         now = dict(rnn.module.named_parameters())
         is_same(list(now), list(kept), "the names of the parameters")
         other = [
